@@ -1,1 +1,89 @@
-fn main() {}
+//! `cargo xtask VERB`: the project's own commands.
+//!
+//! A verb is a row in `VERBS`; the table feeds both the dispatch and the help,
+//! so neither can forget the other. Working files go to `.work/` at the root
+//! (ignored by git) or below `target/`; what is big and worth keeping between
+//! checkouts (the Wine folder) goes to `$REDSTART_CACHE`, by default
+//! `~/.cache/redstart`. Nothing here knows a mirror or a registry by name: the
+//! Debian mirror is the one that the machine's own apt sources name.
+//!
+//! Errors are texts for a person, hence `Res<T>` with a `String`: nobody
+//! handles them, the top prints them and exits with 1.
+#![forbid(unsafe_code)]
+
+mod server;
+mod sh;
+mod transcripts;
+mod wire;
+
+use std::process::ExitCode;
+
+/// What a verb gives back; the error is a sentence for the person who called.
+pub(crate) type Res<T> = Result<T, String>;
+
+/// One verb: its name, one line of help, the rest of its help, its function.
+struct Verb {
+    name: &'static str,
+    about: &'static str,
+    usage: &'static str,
+    run: fn(&[String]) -> Res<()>,
+}
+
+const VERBS: &[Verb] = &[Verb {
+    name: "transcripts",
+    about: "play tests/transcripts/** against our server or a reference",
+    usage: transcripts::USAGE,
+    run: transcripts::main,
+}];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some(name) = arguments.first().map(String::as_str) else {
+        print_overview();
+        return ExitCode::from(2);
+    };
+    if matches!(name, "help" | "--help" | "-h") {
+        match arguments.get(1).and_then(|wanted| find(wanted)) {
+            Some(verb) => print_verb(verb),
+            None => print_overview(),
+        }
+        return ExitCode::SUCCESS;
+    }
+    let Some(verb) = find(name) else {
+        eprintln!("xtask: no verb '{name}'");
+        print_overview();
+        return ExitCode::from(2);
+    };
+    let rest = &arguments[1..];
+    if rest.iter().any(|word| word == "--help" || word == "-h") {
+        print_verb(verb);
+        return ExitCode::SUCCESS;
+    }
+    match (verb.run)(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("xtask {name}: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn find(name: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.name == name)
+}
+
+fn print_overview() {
+    println!("usage: cargo xtask VERB [options]   (cargo xtask help VERB says more)\n");
+    for verb in VERBS {
+        println!("  {:<12} {}", verb.name, verb.about);
+    }
+}
+
+fn print_verb(verb: &Verb) {
+    println!(
+        "cargo xtask {}: {}\n\n{}",
+        verb.name,
+        verb.about,
+        verb.usage.trim_end()
+    );
+}
