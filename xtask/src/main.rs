@@ -11,6 +11,8 @@
 //! handles them, the top prints them and exits with 1.
 #![forbid(unsafe_code)]
 
+mod debian;
+mod redis_suite;
 mod server;
 mod sh;
 mod transcripts;
@@ -29,12 +31,20 @@ struct Verb {
     run: fn(&[String]) -> Res<()>,
 }
 
-const VERBS: &[Verb] = &[Verb {
-    name: "transcripts",
-    about: "play tests/transcripts/** against our server or a reference",
-    usage: transcripts::USAGE,
-    run: transcripts::main,
-}];
+const VERBS: &[Verb] = &[
+    Verb {
+        name: "transcripts",
+        about: "play tests/transcripts/** against our server or a reference",
+        usage: transcripts::USAGE,
+        run: transcripts::main,
+    },
+    Verb {
+        name: "redis-suite",
+        about: "run Redis's own Tcl suite against our server",
+        usage: redis_suite::USAGE,
+        run: redis_suite::main,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,0 +1,272 @@
+//! `cargo xtask redis-suite`: Redis's own Tcl suite against our server.
+//!
+//! The suite is the upstream tarball of Debian's source package `redis`,
+//! unpacked into `.work/redis`. Each unit runs by itself, so an exception ends
+//! one unit and not the run; two units at a time, each lane in a copy of its
+//! own, because the suite empties `tests/tmp` when it starts.
+//!
+//! Judged by the list of known failures (`skips`): red are an unlisted
+//! failure, a listed test that passes, a listed name that no unit knows, a
+//! unit that did not come to its end, and a line that waits for a closed issue.
+
+mod output;
+mod skips;
+
+use crate::{Res, debian, server, sh};
+use output::{UnitResult, Verdict};
+use skips::Listed;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask redis-suite [--units a,b] [--workers 1|4] [--bin PROGRAM] [--probe]
+                               [--loops N] [--list] [--list-tests]
+
+  --units a,b     only these units (default: all that we claim)
+  --workers N     io-threads of the server (default 1)
+  --bin PROGRAM   the server (default: built with the profile `fast`)
+  --probe         run also what the list marks `skip`
+  --loops N       the whole N times over
+  --list          print the units
+Known failures: tests/foreign/redis-VERSION.skip; closed issues: tests/foreign/closed-issues.";
+
+/// The units whose commands we have.
+pub(crate) const UNITS: &[&str] = &[
+    "unit/type/string",
+    "unit/type/incr",
+    "unit/bitops",
+    "unit/bitfield",
+    "unit/keyspace",
+    "unit/expire",
+    "unit/multi",
+    "unit/protocol",
+    "unit/querybuf",
+    "unit/auth",
+    "unit/quit",
+    "unit/info",
+    "unit/info-command",
+    "unit/introspection",
+    "unit/introspection-2",
+    "unit/latency-monitor",
+    "unit/slowlog",
+    "unit/limits",
+    "unit/networking",
+    "unit/replybufsize",
+];
+
+/// Debian packages that the suite needs.
+pub(crate) const PACKAGES: &[&str] = &["tcl", "redis-tools", "dpkg-dev"];
+
+const LANES: usize = 2;
+/// Seconds without progress, and seconds for a whole unit.
+const IDLE_MAX: &str = "120";
+const UNIT_MAX: &str = "600";
+
+pub(crate) fn main(arguments: &[String]) -> Res<()> {
+    let mut options = sh::Options::new(arguments);
+    if options.flag("--list") {
+        UNITS.iter().for_each(|unit| println!("{unit}"));
+        return Ok(());
+    }
+    let units: Vec<String> = match options.value("--units")? {
+        Some(list) => list.split(',').map(str::to_string).collect(),
+        None => UNITS.iter().map(|unit| unit.to_string()).collect(),
+    };
+    let workers = options.number("--workers", 1)?;
+    let probe = options.flag("--probe");
+    let loops = options.number("--loops", 1)?;
+    let binary = options.value("--bin")?;
+    options.finish()?;
+    let binary = match binary {
+        Some(path) => PathBuf::from(path),
+        None => server::build("fast")?,
+    };
+    debian::install(PACKAGES)?;
+    for _ in 0..loops {
+        run(&binary, &units, workers, probe)?;
+    }
+    Ok(())
+}
+
+/// Runs units with so many workers; an error when anything is not as listed.
+pub(crate) fn run(binary: &Path, units: &[String], workers: u64, probe: bool) -> Res<()> {
+    let foreign = sh::root().join("tests/foreign");
+    let (source, version) = debian::upstream_source("redis")?;
+    let closed = skips::closed_issues(&foreign.join("closed-issues"))?;
+    let listed = skips::read(&foreign.join(format!("redis-{version}.skip")), &closed)?;
+    let skipped: Vec<&str> = listed
+        .iter()
+        .filter(|l| l.skip && !probe && (!l.four || workers > 1))
+        .map(|l| l.name.as_str())
+        .collect();
+    let skip_file = sh::work("redis")?.join("skipped");
+    sh::write(&skip_file, skipped.join("\n"))?;
+
+    let queue = Mutex::new(units.iter().rev().cloned().collect::<Vec<String>>());
+    let results = Mutex::new(Vec::new());
+    let lanes: Vec<PathBuf> = (0..LANES)
+        .map(|lane| prepare_lane(&source, binary, lane, workers))
+        .collect::<Res<_>>()?;
+    std::thread::scope(|scope| {
+        for (lane, folder) in lanes.iter().enumerate() {
+            let (queue, results, skip_file) = (&queue, &results, &skip_file);
+            scope.spawn(move || {
+                loop {
+                    let next = queue.lock().expect("no lane panics").pop();
+                    let Some(unit) = next else { break };
+                    let started = Instant::now();
+                    let result = run_unit(folder, &unit, lane, skip_file);
+                    print_unit(&unit, &result, started);
+                    results.lock().expect("no lane panics").push((unit, result));
+                }
+            });
+        }
+    });
+    let results = results.into_inner().expect("no lane panics");
+    let whole = UNITS.iter().all(|unit| units.iter().any(|u| u == unit));
+    judge(&results, &listed, workers, whole)
+}
+
+/// A copy of the suite with our programs under the names that it expects.
+fn prepare_lane(source: &Path, binary: &Path, lane: usize, workers: u64) -> Res<PathBuf> {
+    let folder = sh::work("redis")?.join(format!("lane-{lane}"));
+    sh::remove_dir(&folder)?;
+    sh::make_dir(&folder.join("src"))?;
+    for name in ["runtest", "tests", "utils", "redis.conf"] {
+        let from = source.join(name);
+        sh::run(sh::cmd("cp", &["-a"]).arg(from).arg(&folder))?;
+    }
+    let binary = std::path::absolute(binary).map_err(|e| format!("{}: {e}", binary.display()))?;
+    let ours =
+        ["redis-server", "redis-check-rdb", "redis-check-aof"].map(|name| (name, binary.clone()));
+    let theirs =
+        ["redis-cli", "redis-benchmark"].map(|name| sh::which(name).map(|path| (name, path)));
+    for (name, path) in ours.into_iter().chain(theirs.into_iter().flatten()) {
+        let to = folder.join("src").join(name);
+        sh::run(sh::cmd("ln", &["-s"]).arg(path).arg(&to))?;
+    }
+    let conf = folder.join("tests/assets/default.conf");
+    let text = sh::read(&conf)?;
+    sh::write(&conf, format!("{text}\nio-threads {workers}\n"))?;
+    Ok(folder)
+}
+
+fn run_unit(folder: &Path, unit: &str, lane: usize, skip_file: &Path) -> UnitResult {
+    // `timeout` gives the unit a process group of its own and ends all of it.
+    let base = server::port_base() + 450 + 250 * lane as u16;
+    let mut command = sh::cmd("timeout", &["-k", "10", UNIT_MAX, "./runtest", "--durable"]);
+    command
+        .args([
+            "--ignore-encoding",
+            "--clients",
+            "1",
+            "--portcount",
+            "200",
+            "--single",
+            unit,
+        ])
+        .args([
+            "--timeout",
+            IDLE_MAX,
+            "--baseport",
+            &base.to_string(),
+            "--skipfile",
+        ])
+        .arg(skip_file)
+        .env("TERM", "dumb")
+        .current_dir(folder);
+    match command.output() {
+        Ok(output) => output::parse(&String::from_utf8_lossy(&output.stdout)),
+        Err(e) => UnitResult {
+            outcomes: Vec::new(),
+            broken: Some(format!("cannot start it: {e}")),
+        },
+    }
+}
+
+fn count(result: &UnitResult, verdict: Verdict) -> usize {
+    result
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.verdict == verdict)
+        .count()
+}
+
+fn print_unit(unit: &str, result: &UnitResult, started: Instant) {
+    println!(
+        "{unit:<24} {:>4} passed {:>4} failed {:>4} skipped {:>6.1} s",
+        count(result, Verdict::Passed),
+        count(result, Verdict::Failed),
+        count(result, Verdict::Skipped),
+        started.elapsed().as_secs_f64()
+    );
+}
+
+/// Compares what happened with what the list says.
+fn judge(
+    results: &[(String, UnitResult)],
+    listed: &[Listed],
+    workers: u64,
+    whole: bool,
+) -> Res<()> {
+    let mut wrong = Vec::new();
+    let mut totals = (0, 0, 0);
+    for (unit, result) in results {
+        totals.0 += count(result, Verdict::Passed);
+        totals.1 += count(result, Verdict::Failed);
+        totals.2 += count(result, Verdict::Skipped);
+        if let Some(text) = &result.broken {
+            wrong.push(format!("{unit}: {text}"));
+        }
+        for outcome in result
+            .outcomes
+            .iter()
+            .filter(|o| o.verdict == Verdict::Failed)
+        {
+            let known = listed
+                .iter()
+                .any(|l| l.name == outcome.name && (!l.four || workers > 1));
+            if !known {
+                wrong.push(format!("{unit}: fails: {}{}", outcome.name, outcome.detail));
+            }
+        }
+    }
+    let all = || results.iter().flat_map(|(_, result)| &result.outcomes);
+    for line in listed {
+        let mine: Vec<Verdict> = all()
+            .filter(|o| o.name == line.name)
+            .map(|o| o.verdict)
+            .collect();
+        let passes = !mine.is_empty() && mine.iter().all(|v| *v == Verdict::Passed);
+        if passes && !line.maybe && !line.four {
+            wrong.push(format!(
+                "listed, but passes (take the line out): {}",
+                line.name
+            ));
+        }
+        if mine.is_empty() && whole && !line.four {
+            wrong.push(format!(
+                "listed, but no unit has such a test: {}",
+                line.name
+            ));
+        }
+    }
+    println!(
+        "redis-suite with {workers} worker(s): {} passed, {} failed, {} skipped, {} listed",
+        totals.0,
+        totals.1,
+        totals.2,
+        listed.len()
+    );
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    for text in &wrong {
+        println!("! {text}");
+    }
+    Err(format!(
+        "{} things are not as tests/foreign lists them",
+        wrong.len()
+    ))
+}
