@@ -21,13 +21,14 @@ use std::time::Instant;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask redis-suite [--units a,b] [--workers 1|4] [--bin PROGRAM] [--probe]
-                               [--loops N] [--list] [--list-tests]
+                               [--loops N] [--config LINE]… [--list]
 
   --units a,b     only these units (default: all that we claim)
   --workers N     io-threads of the server (default 1)
   --bin PROGRAM   the server (default: built with the profile `fast`)
   --probe         run also what the list marks `skip`
   --loops N       the whole N times over
+  --config LINE   one more line of the servers' configuration file
   --list          print the units
 Known failures: tests/foreign/redis-VERSION.skip; closed issues: tests/foreign/closed-issues.";
 
@@ -76,6 +77,8 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     let workers = options.number("--workers", 1)?;
     let probe = options.flag("--probe");
     let loops = options.number("--loops", 1)?;
+    let mut config = options.values("--config")?;
+    config.push(format!("io-threads {workers}"));
     let binary = options.value("--bin")?;
     options.finish()?;
     let binary = match binary {
@@ -84,13 +87,49 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     };
     debian::install(PACKAGES)?;
     for _ in 0..loops {
-        run(&binary, &units, workers, probe)?;
+        run(&Run {
+            binary: &binary,
+            units: &units,
+            workers,
+            probe,
+            config: &config,
+        })?;
     }
     Ok(())
 }
 
-/// Runs units with so many workers; an error when anything is not as listed.
-pub(crate) fn run(binary: &Path, units: &[String], workers: u64, probe: bool) -> Res<()> {
+/// One run of the suite.
+struct Run<'a> {
+    binary: &'a Path,
+    units: &'a [String],
+    workers: u64,
+    probe: bool,
+    /// Lines for the servers' configuration file.
+    config: &'a [String],
+}
+
+/// All units that we claim, with so many workers.
+pub(crate) fn run_all(binary: &Path, workers: u64) -> Res<()> {
+    let units: Vec<String> = UNITS.iter().map(|unit| unit.to_string()).collect();
+    let config = [format!("io-threads {workers}")];
+    run(&Run {
+        binary,
+        units: &units,
+        workers,
+        probe: false,
+        config: &config,
+    })
+}
+
+/// Runs the units; an error when anything is not as listed.
+fn run(task: &Run) -> Res<()> {
+    let &Run {
+        binary,
+        units,
+        workers,
+        probe,
+        config,
+    } = task;
     let foreign = sh::root().join("tests/foreign");
     let (source, version) = debian::upstream_source("redis")?;
     let closed = skips::closed_issues(&foreign.join("closed-issues"))?;
@@ -106,7 +145,7 @@ pub(crate) fn run(binary: &Path, units: &[String], workers: u64, probe: bool) ->
     let queue = Mutex::new(units.iter().rev().cloned().collect::<Vec<String>>());
     let results = Mutex::new(Vec::new());
     let lanes: Vec<PathBuf> = (0..LANES)
-        .map(|lane| prepare_lane(&source, binary, lane, workers))
+        .map(|lane| prepare_lane(&source, binary, lane, config))
         .collect::<Res<_>>()?;
     std::thread::scope(|scope| {
         for (lane, folder) in lanes.iter().enumerate() {
@@ -129,7 +168,7 @@ pub(crate) fn run(binary: &Path, units: &[String], workers: u64, probe: bool) ->
 }
 
 /// A copy of the suite with our programs under the names that it expects.
-fn prepare_lane(source: &Path, binary: &Path, lane: usize, workers: u64) -> Res<PathBuf> {
+fn prepare_lane(source: &Path, binary: &Path, lane: usize, config: &[String]) -> Res<PathBuf> {
     let folder = sh::work("redis")?.join(format!("lane-{lane}"));
     sh::remove_dir(&folder)?;
     sh::make_dir(&folder.join("src"))?;
@@ -148,7 +187,7 @@ fn prepare_lane(source: &Path, binary: &Path, lane: usize, workers: u64) -> Res<
     }
     let conf = folder.join("tests/assets/default.conf");
     let text = sh::read(&conf)?;
-    sh::write(&conf, format!("{text}\nio-threads {workers}\n"))?;
+    sh::write(&conf, format!("{text}\n{}\n", config.join("\n")))?;
     Ok(folder)
 }
 
