@@ -1,1 +1,28 @@
-//! (essay to come)
+//! RDB: the bytes in which Redis and Valkey keep values in files and hand them around.
+//!
+//! Streams of bytes, no files: `persist` owns those. For now the value kinds are the store's, which
+//! is strings; `dump.rs` holds the one `match` that a new kind extends.
+//!
+//! | file | what |
+//! |---|---|
+//! | `format.rs` | opcodes, type numbers, versions, the picture of a file |
+//! | `dump.rs` | one value by itself: DUMP and RESTORE |
+//! | `string.rs` | strings: raw, packed integers, compressed |
+//! | `length.rs`, `lzf.rs`, `crc.rs` | what those are made of |
+//! | `input.rs` | the checked walk over foreign bytes, and why bytes are refused |
+//!
+//! **Invariant:** no bytes panic, and none make a decoder reserve more than [`lzf`]'s bound on
+//! their own length.
+#![forbid(unsafe_code)]
+
+pub mod crc;
+pub mod dump;
+pub mod format;
+pub mod input;
+pub mod length;
+pub mod lzf;
+pub mod string;
+
+pub use dump::{DumpError, Loaded, dump, load};
+pub use input::{Input, Malformed};
+pub use lzf::Compressor;

@@ -1,0 +1,76 @@
+//! The numbers of the RDB format, and how a value looks in it.
+//!
+//! ```text
+//!   file     "REDIS" version(4 digits)  ( opcode … | key-value )*  EOF  crc64
+//!   key-value   [EXPIRETIME_MS i64] [FREQ u8 | IDLE len]  type(1)  key(string)  value
+//!   payload     type(1)  value  version(u16)  crc64(u64)          what DUMP returns
+//! ```
+//!
+//! Numbers that stand alone (version, checksum, deadlines, packed integers) are little-endian;
+//! lengths are big-endian (`length.rs`). The checksum of a payload covers everything before it,
+//! the version included.
+//!
+//! Version 11 is the last one that Redis and Valkey share. Redis went on to 12 and above, Valkey
+//! jumped to 80 so that the two would never mean different things by one number. Both kept the
+//! types below [`types::FORK`] as they were, so a payload of either fork that holds one of those
+//! is read; above it one number means two things, and what we do not know we refuse.
+//!
+//! Source: the formats that Redis 7.0 to 8 and Valkey 8 to 9 write.
+
+/// The version that our files carry.
+pub const VERSION_WRITTEN: u16 = 11;
+
+/// The first version whose payloads carry version and checksum: Redis 2.6.
+pub const VERSION_DUMP: u16 = 6;
+
+/// The first version with lengths of 64 bits: Redis 4.0.
+pub const VERSION_LENGTH_64: u16 = 8;
+
+/// Whether we read files and payloads of this version.
+#[must_use]
+pub const fn version_accepted(version: u16) -> bool {
+    matches!(version, 1..=VERSION_WRITTEN | REDIS_FIRST..=REDIS_LAST | VALKEY_FIRST..=VALKEY_LAST)
+}
+
+/// Redis after the fork: 7.4 to 8.10.
+const REDIS_FIRST: u16 = 12;
+const REDIS_LAST: u16 = 15;
+/// Valkey after the fork: 9.0 to 9.2.
+const VALKEY_FIRST: u16 = 80;
+const VALKEY_LAST: u16 = 81;
+
+const _: () = assert!(VERSION_WRITTEN + 1 == REDIS_FIRST && REDIS_LAST < VALKEY_FIRST);
+
+/// What stands before a value and says how to read it.
+pub mod types {
+    /// A string, in one of the forms of `string.rs`.
+    pub const STRING: u8 = 0;
+    /// From here on the forks use the numbers differently.
+    pub const FORK: u8 = 22;
+}
+
+/// What stands where a type could stand, in a file.
+pub mod opcode {
+    /// A hint about a cluster slot's size.
+    pub const SLOT_INFO: u8 = 244;
+    /// A function library.
+    pub const FUNCTION: u8 = 245;
+    /// A module's own data.
+    pub const MODULE_AUX: u8 = 247;
+    /// The next key's idle time.
+    pub const IDLE: u8 = 248;
+    /// The next key's access frequency.
+    pub const FREQ: u8 = 249;
+    /// A name and a value about the file itself.
+    pub const AUX: u8 = 250;
+    /// Hints about the next database's size.
+    pub const RESIZE_DB: u8 = 251;
+    /// The next key's deadline in milliseconds.
+    pub const EXPIRE_TIME_MS: u8 = 252;
+    /// The next key's deadline in seconds.
+    pub const EXPIRE_TIME: u8 = 253;
+    /// The database of the keys that follow.
+    pub const SELECT_DB: u8 = 254;
+    /// The end.
+    pub const EOF: u8 = 255;
+}
