@@ -178,6 +178,21 @@ impl PrivateApt {
     }
 }
 
+/// A minimal Debian of another suite in a folder; the folder appears only when it is whole.
+pub(crate) fn debootstrap(suite: &str, include: &str, folder: &Path) -> Res<()> {
+    install(&["debootstrap", "ca-certificates"])?;
+    if !is_root() {
+        return Err("debootstrap works as root alone".into());
+    }
+    let unfinished = folder.with_extension("new");
+    sh::remove_dir(&unfinished)?;
+    println!("debootstrap of {suite} into {}", folder.display());
+    let program = sh::which("debootstrap").ok_or("debootstrap is not on PATH")?;
+    let mut command = sh::cmd(program, &["--variant=minbase", include, suite]);
+    sh::run_quietly(command.arg(&unfinished).arg(mirror()?.uri))?;
+    std::fs::rename(&unfinished, folder).map_err(|e| format!("{}: {e}", folder.display()))
+}
+
 /// Fetches a source package's upstream tarball and unpacks it alone (none of
 /// Debian's patches) as `.work/NAME/PACKAGE-VERSION`; gives folder and version.
 pub(crate) fn upstream_source(package: &str) -> Res<(std::path::PathBuf, String)> {

@@ -11,11 +11,14 @@
 //! handles them, the top prints them and exits with 1.
 #![forbid(unsafe_code)]
 
+mod cross;
 mod debian;
+mod peers;
 mod redis_suite;
 mod server;
 mod sh;
 mod transcripts;
+mod wine;
 mod wire;
 
 use std::process::ExitCode;
@@ -43,6 +46,24 @@ const VERBS: &[Verb] = &[
         about: "run Redis's own Tcl suite against our server",
         usage: redis_suite::USAGE,
         run: redis_suite::main,
+    },
+    Verb {
+        name: "peers",
+        about: "fetch Debian sid's Valkey and Redis to measure against (not for CI)",
+        usage: peers::USAGE,
+        run: peers::main,
+    },
+    Verb {
+        name: "cross",
+        about: "build the Windows executable and check what it imports",
+        usage: cross::USAGE,
+        run: cross::main,
+    },
+    Verb {
+        name: "wine",
+        about: "smoke-test the Windows executable under Wine",
+        usage: wine::USAGE,
+        run: wine::main,
     },
 ];
 
