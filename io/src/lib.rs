@@ -17,6 +17,7 @@ mod backend;
 mod chunk;
 mod driver;
 mod options;
+mod pool;
 mod socket;
 mod token;
 mod waker;

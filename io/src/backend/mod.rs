@@ -1,1 +1,6 @@
-//! The one place that chooses which backend a system gets.
+//! The one place that chooses which backend a system gets. The simulation is there on all of them.
+
+#[cfg(unix)]
+mod readiness;
+#[cfg(unix)]
+pub use readiness::Loop;
