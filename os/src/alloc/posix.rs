@@ -1,0 +1,53 @@
+//! How a thread finds its counter: native thread-local storage, which neither allocates nor runs
+//! destructors here.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+
+/// `abort` raises SIGABRT, whose handler asks [`super::refused`].
+pub(super) const ABORT_CAN_BE_CAUGHT: bool = true;
+
+const NONE: usize = usize::MAX;
+
+thread_local! {
+    static MINE: Cell<usize> = const { Cell::new(NONE) };
+    static REFUSED: Cell<(usize, u64)> = const { Cell::new((0, 0)) };
+}
+
+/// The calling thread's slot. The first threads have one each for ever (what an ended thread leaves
+/// in it belongs to the sum); those that come later share the last.
+#[inline]
+pub(super) fn slot(slots: usize) -> usize {
+    let mine = MINE.get();
+    if mine == NONE { claim(slots) } else { mine }
+}
+
+#[cold]
+fn claim(slots: usize) -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: only the number's uniqueness matters.
+    let mine = NEXT.fetch_add(1, Relaxed).min(slots - 1);
+    MINE.set(mine);
+    mine
+}
+
+/// Adds to a slot; an owner alone needs no locked instruction.
+#[inline]
+pub(super) fn add(net: &AtomicIsize, change: isize, shared: bool) -> isize {
+    if shared {
+        return net.fetch_add(change, Relaxed) + change;
+    }
+    let now = net.load(Relaxed) + change;
+    net.store(now, Relaxed);
+    now
+}
+
+/// Remembers a refusal of this thread and when it was.
+pub(super) fn set_refused(size: usize, now_us: u64) {
+    REFUSED.set((size, now_us));
+}
+
+/// The last refusal; a size of 0 for none.
+pub(super) fn refused() -> (usize, u64) {
+    REFUSED.get()
+}
