@@ -17,6 +17,7 @@ mod peers;
 mod redis_suite;
 mod server;
 mod sh;
+mod tidy;
 mod transcripts;
 mod wine;
 mod wire;
@@ -35,6 +36,12 @@ struct Verb {
 }
 
 const VERBS: &[Verb] = &[
+    Verb {
+        name: "tidy",
+        about: "check the house's rules",
+        usage: tidy::USAGE,
+        run: tidy::main,
+    },
     Verb {
         name: "transcripts",
         about: "play tests/transcripts/** against our server or a reference",
