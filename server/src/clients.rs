@@ -1,0 +1,356 @@
+//! Every client, as threads other than its worker see it.
+//!
+//! A client belongs to one worker, which keeps its connection. Here is what others may read (CLIENT
+//! LIST, INFO) and the one word by which they may act on it.
+//!
+//!          claim(Killed)            claim(Closed)
+//!   Open ─────────────────▶ Killed ──────────────▶ (entry removed by the owner)
+//!    │                                   ▲
+//!    └── owner: timeout, limits, end ────┘ Closed
+//!
+//! C1  the state word leaves `Open` once, by compare-and-swap: of KILL, a time-out, a limit and the
+//!     peer's end exactly one wins, and a caller knows the outcome before it replies.
+//! C2  a killed client runs no further command: its worker looks at the word before each.
+//! C3  figures have one writer, the owner; readers may see them a turn old.
+//! C4  ids rise and are never reused.
+//!
+//! Checked by: tests below, server/tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::mailbox::{Letter, Mailbox};
+
+/// A client's number, as CLIENT ID gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+/// Who has taken a client's end upon itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Claim {
+    /// Nobody: it is served.
+    Open = 0,
+    /// CLIENT KILL, or a server that stops: close as soon as the owner looks.
+    Killed = 1,
+    /// Its owner: time-out, limit, error, QUIT, or the peer's end.
+    Closed = 2,
+}
+
+/// Marks of a client, for the `flags=` of CLIENT LIST and the classes of KILL and limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientFlags(pub u32);
+
+impl ClientFlags {
+    /// In MULTI.
+    pub const MULTI: u32 = 1;
+    /// A watched key was changed: EXEC will fail.
+    pub const DIRTY_CAS: u32 = 1 << 1;
+    /// Gets MONITOR's feed.
+    pub const MONITOR: u32 = 1 << 2;
+    /// Closed once its output has left.
+    pub const CLOSE_AFTER_REPLY: u32 = 1 << 3;
+    /// Came over a Unix socket.
+    pub const UNIX_SOCKET: u32 = 1 << 4;
+    /// CLIENT NO-EVICT ON.
+    pub const NO_EVICT: u32 = 1 << 5;
+    /// CLIENT NO-TOUCH ON.
+    pub const NO_TOUCH: u32 = 1 << 6;
+    /// READONLY (a cluster's replica).
+    pub const READONLY: u32 = 1 << 7;
+    /// Waits: parked by a gate or a lock, or in a blocking command.
+    pub const BLOCKED: u32 = 1 << 8;
+    /// CLIENT IMPORT-SOURCE ON.
+    pub const IMPORT_SOURCE: u32 = 1 << 9;
+    /// Close as soon as possible: its output went over a limit.
+    pub const CLOSE_ASAP: u32 = 1 << 10;
+
+    /// The letters of CLIENT LIST, `N` when there are none.
+    #[must_use]
+    pub fn letters(self) -> String {
+        const LETTERS: [(u32, char); 11] = [
+            (ClientFlags::MONITOR, 'O'),
+            (ClientFlags::MULTI, 'x'),
+            (ClientFlags::BLOCKED, 'b'),
+            (ClientFlags::DIRTY_CAS, 'd'),
+            (ClientFlags::CLOSE_AFTER_REPLY, 'c'),
+            (ClientFlags::CLOSE_ASAP, 'A'),
+            (ClientFlags::UNIX_SOCKET, 'U'),
+            (ClientFlags::READONLY, 'r'),
+            (ClientFlags::NO_EVICT, 'e'),
+            (ClientFlags::NO_TOUCH, 'T'),
+            (ClientFlags::IMPORT_SOURCE, 'I'),
+        ];
+        let letters: String = LETTERS
+            .iter()
+            .filter(|(flag, _)| self.0 & flag != 0)
+            .map(|&(_, letter)| letter)
+            .collect();
+        if letters.is_empty() { "N".to_owned() } else { letters }
+    }
+
+    /// Whether all of `flags` are set.
+    #[must_use]
+    pub fn has(self, flags: u32) -> bool {
+        self.0 & flags == flags
+    }
+}
+
+/// What a client calls itself.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// CLIENT SETNAME.
+    pub name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_version: Box<[u8]>,
+    /// The user it is logged in as.
+    pub user: Box<[u8]>,
+}
+
+/// Figures that the owner publishes: at the end of each turn, and before a command about the server
+/// itself, so that CLIENT LIST tells the truth about its own client.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// When it last sent something, monotonic ms of the driver.
+    pub active_ms: AtomicI64,
+    /// The last command, as `CommandId` + 1; 0: none yet.
+    pub last_command: AtomicU16,
+    /// The selected database.
+    pub db: AtomicU32,
+    /// Commands queued by MULTI; -1 outside.
+    pub multi: AtomicI32,
+    /// Bytes of MULTI's queue.
+    pub multi_bytes: AtomicU64,
+    /// Watched keys.
+    pub watched: AtomicU32,
+    /// `ClientFlags`.
+    pub flags: AtomicU32,
+    /// 2 or 3.
+    pub proto: AtomicU8,
+    /// Unparsed bytes in the input buffer.
+    pub query_bytes: AtomicU64,
+    /// Room in the input buffer.
+    pub query_free: AtomicU64,
+    /// Bytes of the words of half a request.
+    pub argv_bytes: AtomicU64,
+    /// Output not yet sent: the reply's tail.
+    pub output_bytes: AtomicU64,
+    /// Output not yet sent: pieces in list form.
+    pub output_pieces: AtomicU32,
+    /// Bytes of those.
+    pub output_list_bytes: AtomicU64,
+    /// Capacity and peak of the reply's tail.
+    pub reply_capacity: AtomicU64,
+    /// See `reply_capacity`.
+    pub reply_peak: AtomicU64,
+    /// Bytes received and sent, and commands run.
+    pub net_in: AtomicU64,
+    /// See `net_in`.
+    pub net_out: AtomicU64,
+    /// See `net_in`.
+    pub commands: AtomicU64,
+    /// Bytes that the connection holds in all.
+    pub memory_bytes: AtomicU64,
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Client {
+    /// Its number.
+    pub id: ClientId,
+    /// The worker that owns it.
+    pub worker: usize,
+    /// Wall clock at the connection's start, ms.
+    pub created_unix_ms: i64,
+    /// Monotonic ms at the connection's start.
+    pub created_ms: i64,
+    /// Where it comes from.
+    pub peer: io::Address,
+    /// Where it came to.
+    pub local: io::Address,
+    /// What the owner publishes.
+    pub figures: Figures,
+    names: Mutex<Names>,
+    claim: AtomicU8,
+}
+
+impl Client {
+    /// Who has claimed it.
+    #[inline]
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        // Acquire: whoever sees the claim sees what the claimer did before.
+        match self.claim.load(Ordering::Acquire) {
+            0 => Claim::Open,
+            1 => Claim::Killed,
+            _ => Claim::Closed,
+        }
+    }
+
+    /// Takes the client's end upon itself; `false` when somebody else has (C1).
+    pub fn try_claim(&self, claim: Claim) -> bool {
+        // AcqRel: the winner's earlier writes are seen by the owner, the owner's by the winner.
+        self.claim
+            .compare_exchange(Claim::Open as u8, claim as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Its names.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.names.lock().clone()
+    }
+
+    /// Changes its names.
+    pub fn with_names<R>(&self, change: impl FnOnce(&mut Names) -> R) -> R {
+        change(&mut self.names.lock())
+    }
+
+    /// Its published marks.
+    #[must_use]
+    pub fn flags(&self) -> ClientFlags {
+        ClientFlags(self.figures.flags.load(Ordering::Relaxed))
+    }
+}
+
+/// The registry.
+#[derive(Debug, Default)]
+pub struct Clients {
+    last_id: AtomicU64,
+    all: RwLock<BTreeMap<ClientId, Arc<Client>>>,
+    count: AtomicU64,
+    /// Accepted and not yet attached: counted by `maxclients`, not yet clients.
+    arriving: AtomicU64,
+}
+
+impl Clients {
+    /// Registers a new client.
+    pub fn enter(
+        &self,
+        worker: usize,
+        peer: io::Address,
+        local: io::Address,
+        unix_ms: i64,
+        monotonic_ms: i64,
+    ) -> Arc<Client> {
+        // Relaxed: only uniqueness and order of the numbers themselves matter.
+        let id = ClientId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        let figures = Figures::default();
+        figures.active_ms.store(monotonic_ms, Ordering::Relaxed);
+        figures.multi.store(-1, Ordering::Relaxed);
+        figures.proto.store(2, Ordering::Relaxed);
+        let client = Arc::new(Client {
+            id,
+            worker,
+            created_unix_ms: unix_ms,
+            created_ms: monotonic_ms,
+            peer,
+            local,
+            figures,
+            names: Mutex::new(Names { user: b"default".as_slice().into(), ..Names::default() }),
+            claim: AtomicU8::new(Claim::Open as u8),
+        });
+        self.all.write().insert(id, client.clone());
+        self.count.fetch_add(1, Ordering::Relaxed);
+        client
+    }
+
+    /// Removes a client whose connection is gone. By its owner.
+    pub fn leave(&self, id: ClientId) {
+        if self.all.write().remove(&id).is_some() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A connection was accepted, its client is not entered yet.
+    pub(crate) fn arriving(&self, change: i64) {
+        self.arriving.fetch_add(change as u64, Ordering::Relaxed);
+    }
+
+    /// Clients and arriving connections: what `maxclients` bounds.
+    #[must_use]
+    pub fn admitted(&self) -> u64 {
+        self.len() + self.arriving.load(Ordering::Relaxed)
+    }
+
+    /// The client with this number.
+    #[must_use]
+    pub fn get(&self, id: ClientId) -> Option<Arc<Client>> {
+        self.all.read().get(&id).cloned()
+    }
+
+    /// All clients, in the order of their numbers.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Client>> {
+        self.all.read().values().cloned().collect()
+    }
+
+    /// Kills `client`; `false` when its end was already somebody else's. Its owner is told.
+    pub fn kill(&self, client: &Client, mailboxes: &[Mailbox]) -> bool {
+        let won = client.try_claim(Claim::Killed);
+        if won {
+            mailboxes[client.worker].post(Letter::Claimed(client.id));
+        }
+        won
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enter(clients: &Clients) -> Arc<Client> {
+        let address = || io::Address::Ip("127.0.0.1:1".parse().expect("an address"));
+        clients.enter(0, address(), address(), 5, 7)
+    }
+
+    #[test]
+    fn exactly_one_claims() {
+        let clients = Clients::default();
+        for _ in 0..200 {
+            let client = enter(&clients);
+            let wins: usize = std::thread::scope(|scope| {
+                let claimers = [Claim::Killed, Claim::Closed, Claim::Killed]
+                    .map(|claim| scope.spawn({ let client = &client; move || client.try_claim(claim) }));
+                claimers.into_iter().map(|t| usize::from(t.join().expect("no panic"))).sum()
+            });
+            assert_eq!(wins, 1);
+            assert_ne!(client.claim(), Claim::Open);
+        }
+    }
+
+    #[test]
+    fn numbers_rise_and_the_registry_forgets() {
+        let clients = Clients::default();
+        let (first, second) = (enter(&clients), enter(&clients));
+        assert!(first.id < second.id);
+        clients.leave(first.id);
+        clients.leave(first.id);
+        assert_eq!(clients.len(), 1);
+        assert!(clients.get(first.id).is_none());
+        assert!(enter(&clients).id > second.id);
+    }
+
+    #[test]
+    fn letters() {
+        assert_eq!(ClientFlags(0).letters(), "N");
+        assert_eq!(ClientFlags(ClientFlags::MULTI | ClientFlags::UNIX_SOCKET).letters(), "xU");
+    }
+}

@@ -1,0 +1,118 @@
+//! What the workers read of the configuration, as plain fields.
+//!
+//! `config` owns the table of parameters, their texts and their checks. Whenever one changes it makes
+//! a new `Live` from the table and publishes it (`Server::set_live`); a worker takes the newest once
+//! a turn, and again after every command about the server itself, so CONFIG SET holds for the next
+//! command of the same pipeline. Nothing here is a text to be parsed.
+//!
+//! **Invariant:** a `Live` never changes once published.
+
+use std::time::Duration;
+
+/// `client-output-buffer-limit` of one class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Closed at once above this; 0: no limit.
+    pub hard_bytes: u64,
+    /// Closed when above this for `soft_seconds`; 0: no limit.
+    pub soft_bytes: u64,
+    /// See `soft_bytes`.
+    pub soft_seconds: u64,
+}
+
+/// Who may use DEBUG and MODULE: `enable-debug-command`, `enable-module-command`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protected {
+    /// Nobody.
+    #[default]
+    No,
+    /// Everybody.
+    Yes,
+    /// Clients of this machine.
+    Local,
+}
+
+/// The configuration's share that the hot path reads. Names are the parameters' own.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// What data commands read.
+    pub settings: commands::Settings,
+    /// `maxmemory`, bytes; 0: no limit.
+    pub maxmemory: u64,
+    /// `maxclients`.
+    pub maxclients: u64,
+    /// `timeout`; `None` for 0.
+    pub timeout: Option<Duration>,
+    /// `tcp-keepalive`; `None` for 0.
+    pub tcp_keepalive: Option<Duration>,
+    /// `protected-mode`.
+    pub protected_mode: bool,
+    /// `requirepass`; `None` when empty: the default user needs no password.
+    pub requirepass: Option<Box<[u8]>>,
+    /// `client-query-buffer-limit`, bytes.
+    pub query_buffer_bytes_max: u64,
+    /// `client-output-buffer-limit` for normal, replica, pubsub clients, in this order.
+    pub output_limits: [OutputLimit; 3],
+    /// `hz`, within 1..=500.
+    pub hz: u32,
+    /// `active-expire-effort`, 1..=10.
+    pub active_expire_effort: u32,
+    /// `slowlog-log-slower-than`, µs; negative: off.
+    pub slowlog_slower_than_us: i64,
+    /// `slowlog-max-len`.
+    pub slowlog_len_max: u64,
+    /// `latency-monitor-threshold`, ms; 0: off.
+    pub latency_monitor_threshold_ms: u64,
+    /// `latency-tracking`.
+    pub latency_tracking: bool,
+    /// `enable-debug-command`.
+    pub enable_debug_command: Protected,
+    /// `enable-module-command`.
+    pub enable_module_command: Protected,
+    /// `shutdown-timeout`.
+    pub shutdown_timeout: Duration,
+    /// `busy-reply-threshold`, ms.
+    pub busy_reply_threshold_ms: u64,
+    /// `hide-user-data-from-log`: what clients sent is not logged.
+    pub hide_user_data: bool,
+}
+
+impl Default for Live {
+    /// The parameters' defaults.
+    fn default() -> Live {
+        const MIB: u64 = 1 << 20;
+        Live {
+            settings: commands::Settings {
+                string_bytes_max: 512 * MIB,
+                databases: 16,
+                lfu: false,
+                lazy_user_flush: false,
+                lfu_decay_minutes: 1,
+                lfu_log_factor: 10,
+            },
+            maxmemory: 0,
+            maxclients: 10_000,
+            timeout: None,
+            tcp_keepalive: Some(Duration::from_secs(300)),
+            protected_mode: true,
+            requirepass: None,
+            query_buffer_bytes_max: 1024 * MIB,
+            output_limits: [
+                OutputLimit::default(),
+                OutputLimit { hard_bytes: 256 * MIB, soft_bytes: 64 * MIB, soft_seconds: 60 },
+                OutputLimit { hard_bytes: 32 * MIB, soft_bytes: 8 * MIB, soft_seconds: 60 },
+            ],
+            hz: 10,
+            active_expire_effort: 1,
+            slowlog_slower_than_us: 10_000,
+            slowlog_len_max: 128,
+            latency_monitor_threshold_ms: 0,
+            latency_tracking: true,
+            enable_debug_command: Protected::No,
+            enable_module_command: Protected::No,
+            shutdown_timeout: Duration::from_secs(10),
+            busy_reply_threshold_ms: 5_000,
+            hide_user_data: true,
+        }
+    }
+}

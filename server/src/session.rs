@@ -1,0 +1,112 @@
+//! What a connection has agreed upon with its client: everything that RESET sets back.
+//!
+//! The connection (`connection.rs`) moves bytes; the session is what commands see and change. It is
+//! the owner's alone; what others may read is published into `clients::Figures`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use resp::OwnedArgs;
+use store::Watcher;
+
+use crate::table::CommandId;
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every reply is sent.
+    #[default]
+    On,
+    /// None is.
+    Off,
+    /// CLIENT REPLY SKIP was just called: the *next* command's reply is left out.
+    SkipNext,
+}
+
+/// A command that waits for EXEC.
+#[derive(Debug)]
+pub struct Queued {
+    /// Which one.
+    pub command: CommandId,
+    /// Its words.
+    pub args: OwnedArgs,
+}
+
+/// MULTI's queue.
+#[derive(Debug, Default)]
+pub struct Multi {
+    /// The commands, in order.
+    pub queue: VecDeque<Queued>,
+    /// One was refused: EXEC will be, too (EXECABORT).
+    pub aborted: bool,
+    /// Bytes of the queue, for `multi-mem`.
+    pub bytes: usize,
+    /// Flags of all queued commands joined: EXEC is refused where one of them would be.
+    pub flags: u32,
+}
+
+/// One client's state.
+#[derive(Debug)]
+pub struct Session {
+    /// The selected database.
+    pub db: u32,
+    /// Whether it may do more than log in.
+    pub authenticated: bool,
+    /// MULTI's queue, inside a transaction.
+    pub multi: Option<Box<Multi>>,
+    /// Watched keys, once there are any.
+    pub watcher: Option<Arc<Watcher>>,
+    /// How many keys are watched.
+    pub watched: u32,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// CLIENT IMPORT-SOURCE.
+    pub import_source: bool,
+    /// READONLY.
+    pub readonly: bool,
+    /// CLIENT CAPA REDIRECT.
+    pub capa_redirect: bool,
+    /// MONITOR.
+    pub monitor: bool,
+    /// Close when what has been answered has left: QUIT, protocol errors, a client that kills itself.
+    pub close_after_reply: bool,
+}
+
+impl Session {
+    /// A new connection's.
+    #[must_use]
+    pub fn new(authenticated: bool) -> Session {
+        Session {
+            db: 0,
+            authenticated,
+            multi: None,
+            watcher: None,
+            watched: 0,
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            import_source: false,
+            readonly: false,
+            capa_redirect: false,
+            monitor: false,
+            close_after_reply: false,
+        }
+    }
+
+    /// Whether it is inside MULTI.
+    #[must_use]
+    pub fn in_multi(&self) -> bool {
+        self.multi.is_some()
+    }
+
+    /// A queued command was refused: EXEC will fail.
+    pub fn abort_multi(&mut self) {
+        if let Some(multi) = &mut self.multi {
+            multi.aborted = true;
+        }
+    }
+}
