@@ -10,7 +10,7 @@
 
 /// One command, or one subcommand, as data.
 #[derive(Clone, Copy, Debug)]
-pub struct CommandSpec<H: 'static> {
+pub struct CommandSpec<H: 'static = crate::call::Handler> {
     /// Lower case; for a subcommand its own word alone (`getname`).
     pub name: &'static str,
     /// How many words a request has, the command's name (and subcommand's) included.
