@@ -18,7 +18,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{
+    AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
+};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -89,7 +91,11 @@ impl ClientFlags {
             .filter(|(flag, _)| self.0 & flag != 0)
             .map(|&(_, letter)| letter)
             .collect();
-        if letters.is_empty() { "N".to_owned() } else { letters }
+        if letters.is_empty() {
+            "N".to_owned()
+        } else {
+            letters
+        }
     }
 
     /// Whether all of `flags` are set.
@@ -196,7 +202,12 @@ impl Client {
     pub fn try_claim(&self, claim: Claim) -> bool {
         // AcqRel: the winner's earlier writes are seen by the owner, the owner's by the winner.
         self.claim
-            .compare_exchange(Claim::Open as u8, claim as u8, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(
+                Claim::Open as u8,
+                claim as u8,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
             .is_ok()
     }
 
@@ -252,7 +263,10 @@ impl Clients {
             peer,
             local,
             figures,
-            names: Mutex::new(Names { user: b"default".as_slice().into(), ..Names::default() }),
+            names: Mutex::new(Names {
+                user: b"default".as_slice().into(),
+                ..Names::default()
+            }),
             claim: AtomicU8::new(Claim::Open as u8),
         });
         self.all.write().insert(id, client.clone());
@@ -327,9 +341,16 @@ mod tests {
         for _ in 0..200 {
             let client = enter(&clients);
             let wins: usize = std::thread::scope(|scope| {
-                let claimers = [Claim::Killed, Claim::Closed, Claim::Killed]
-                    .map(|claim| scope.spawn({ let client = &client; move || client.try_claim(claim) }));
-                claimers.into_iter().map(|t| usize::from(t.join().expect("no panic"))).sum()
+                let claimers = [Claim::Killed, Claim::Closed, Claim::Killed].map(|claim| {
+                    scope.spawn({
+                        let client = &client;
+                        move || client.try_claim(claim)
+                    })
+                });
+                claimers
+                    .into_iter()
+                    .map(|t| usize::from(t.join().expect("no panic")))
+                    .sum()
             });
             assert_eq!(wins, 1);
             assert_ne!(client.claim(), Claim::Open);
@@ -351,6 +372,9 @@ mod tests {
     #[test]
     fn letters() {
         assert_eq!(ClientFlags(0).letters(), "N");
-        assert_eq!(ClientFlags(ClientFlags::MULTI | ClientFlags::UNIX_SOCKET).letters(), "xU");
+        assert_eq!(
+            ClientFlags(ClientFlags::MULTI | ClientFlags::UNIX_SOCKET).letters(),
+            "xU"
+        );
     }
 }

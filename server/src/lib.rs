@@ -1,1 +1,36 @@
-//! (essay to come)
+//! Workers, connections, dispatch, the commands about the server itself, configuration, shutdown.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `server.rs` | what all workers share |
+//! | `worker/` | the event loop: completions, batch, run, flush; timers; parked connections |
+//! | `connection.rs`, `session.rs` | one connection's bytes; what its client has agreed upon |
+//! | `clients.rs`, `mailbox.rs` | clients as other threads see them; what workers tell each other |
+//! | `table.rs` | the joined command table |
+//! | `dispatch.rs`, `plan.rs`, `execute.rs` | a request becomes a command; its locks; its run |
+//! | `admin/` | rows and handlers about the server itself |
+//! | `live.rs`, `config/` | the configuration as workers read it; the table of parameters |
+//! | `stats.rs`, `slowlog.rs`, `latency.rs`, `monitor.rs` | what is counted and told |
+//! | `listen.rs`, `shutdown.rs` | the way in, the way out |
+//!
+//! **Invariant:** a client belongs to one worker; others reach it through its state word and the
+//! worker's mailbox alone.
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod clients;
+pub mod desk;
+mod execute;
+pub mod latency;
+pub mod live;
+pub mod mailbox;
+pub mod monitor;
+pub mod server;
+pub mod session;
+pub mod shutdown;
+pub mod slowlog;
+pub mod stats;
+pub mod table;
+
+pub use live::Live;
+pub use server::{REDIS_VERSION, Server, Start, VERSION};

@@ -99,8 +99,16 @@ impl Default for Live {
             query_buffer_bytes_max: 1024 * MIB,
             output_limits: [
                 OutputLimit::default(),
-                OutputLimit { hard_bytes: 256 * MIB, soft_bytes: 64 * MIB, soft_seconds: 60 },
-                OutputLimit { hard_bytes: 32 * MIB, soft_bytes: 8 * MIB, soft_seconds: 60 },
+                OutputLimit {
+                    hard_bytes: 256 * MIB,
+                    soft_bytes: 64 * MIB,
+                    soft_seconds: 60,
+                },
+                OutputLimit {
+                    hard_bytes: 32 * MIB,
+                    soft_bytes: 8 * MIB,
+                    soft_seconds: 60,
+                },
             ],
             hz: 10,
             active_expire_effort: 1,

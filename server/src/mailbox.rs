@@ -90,7 +90,9 @@ mod tests {
         while next != [LETTERS; 2] {
             mailbox.collect(&mut queue);
             for letter in queue.drain(..) {
-                let Letter::Claimed(ClientId(id)) = letter else { panic!("only claims are sent") };
+                let Letter::Claimed(ClientId(id)) = letter else {
+                    panic!("only claims are sent")
+                };
                 let next = &mut next[(id % 2) as usize];
                 assert_eq!(id / 2, *next);
                 *next += 1;

@@ -27,7 +27,10 @@ impl Counter {
     #[inline]
     pub fn add(&self, n: u64) {
         // Relaxed: a figure for people. One writer, so nothing is lost between load and store.
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
     }
 
     /// Raises it to `n` if it is lower; by the owner alone.
@@ -62,7 +65,9 @@ impl Histogram {
     const STEPS: usize = 38 * Self::PER_DOUBLING;
 
     fn new() -> Histogram {
-        Histogram { steps: Box::new([const { Counter(AtomicU64::new(0)) }; Self::STEPS]) }
+        Histogram {
+            steps: Box::new([const { Counter(AtomicU64::new(0)) }; Self::STEPS]),
+        }
     }
 
     #[inline]
@@ -262,7 +267,9 @@ impl Statistics {
     #[must_use]
     pub fn new(workers: usize, commands: usize) -> Statistics {
         Statistics {
-            workers: (0..workers).map(|_| Arc::new(WorkerFigures::new(commands))).collect(),
+            workers: (0..workers)
+                .map(|_| Arc::new(WorkerFigures::new(commands)))
+                .collect(),
             errors: Mutex::new(BTreeMap::new()),
         }
     }
@@ -303,7 +310,9 @@ impl Statistics {
         let mut counts = vec![0; Histogram::STEPS];
         let mut any = false;
         for worker in &self.workers {
-            let Some(histogram) = worker.command(id).durations.get() else { continue };
+            let Some(histogram) = worker.command(id).durations.get() else {
+                continue;
+            };
             any = true;
             for (sum, step) in counts.iter_mut().zip(histogram.steps.iter()) {
                 *sum += step.get();
@@ -328,7 +337,11 @@ impl Statistics {
     /// Errors by prefix, in alphabetical order.
     #[must_use]
     pub fn errors(&self) -> Vec<(Box<str>, u64)> {
-        self.errors.lock().iter().map(|(prefix, &count)| (prefix.clone(), count)).collect()
+        self.errors
+            .lock()
+            .iter()
+            .map(|(prefix, &count)| (prefix.clone(), count))
+            .collect()
     }
 }
 
@@ -391,7 +404,10 @@ mod tests {
             assert!(step >= last, "steps rise with {ns}");
             last = step;
             let ceiling = Histogram::ceiling_ns(step);
-            assert!(ns < ceiling && ceiling <= ns.max(8) + ns.max(8) / 8 + 1, "{ns} in {ceiling}");
+            assert!(
+                ns < ceiling && ceiling <= ns.max(8) + ns.max(8) / 8 + 1,
+                "{ns} in {ceiling}"
+            );
         }
         assert_eq!(Histogram::step(u64::MAX), Histogram::STEPS - 1);
     }
@@ -405,13 +421,21 @@ mod tests {
             worker.ran(id, if n < 99 { 1_000 } else { 1_000_000 }, true);
         }
         statistics.worker(1).command(id).failed.add(2);
-        let expected = CommandTotals { calls: 100, ns: 1_099_000, rejected: 0, failed: 2 };
+        let expected = CommandTotals {
+            calls: 100,
+            ns: 1_099_000,
+            rejected: 0,
+            failed: 2,
+        };
         assert_eq!(statistics.command(id), expected);
         let durations = statistics.durations(id).expect("it ran");
         assert_eq!(durations.count(), 100);
         assert!((1_000..=1_125).contains(&durations.percentile_ns(50.0)));
         assert!((1_000_000..=1_125_000).contains(&durations.percentile_ns(100.0)));
-        assert_eq!((durations.at_most_ns(2_000), durations.at_most_ns(500)), (99, 0));
+        assert_eq!(
+            (durations.at_most_ns(2_000), durations.at_most_ns(500)),
+            (99, 0)
+        );
         assert!(statistics.durations(CommandId(0)).is_none());
     }
 

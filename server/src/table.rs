@@ -122,8 +122,12 @@ impl CommandTable {
     /// # Errors
     /// When a rename names no command or a name that is in use.
     pub fn new(renames: &[(String, String)]) -> Result<CommandTable, RenameError> {
-        let mut table =
-            CommandTable { commands: Vec::new(), top: Vec::new(), slots: Vec::new(), names: Vec::new() };
+        let mut table = CommandTable {
+            commands: Vec::new(),
+            top: Vec::new(),
+            slots: Vec::new(),
+            names: Vec::new(),
+        };
         for spec in commands::table().iter().copied().flatten() {
             table.add(spec, None, Run::Data);
         }
@@ -177,7 +181,8 @@ impl CommandTable {
                 run: run(spec.run),
             },
         });
-        self.names.push(parent.is_none().then(|| spec.name.as_bytes().into()));
+        self.names
+            .push(parent.is_none().then(|| spec.name.as_bytes().into()));
         if parent.is_none() {
             self.top.push(id);
         }
@@ -191,7 +196,8 @@ impl CommandTable {
     fn rename(&mut self, old: &str, new: &str) -> Result<(), RenameError> {
         let named = |names: &[Option<Box<[u8]>>], wanted: &str| {
             names.iter().position(|name| {
-                name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(wanted.as_bytes()))
+                name.as_deref()
+                    .is_some_and(|name| name.eq_ignore_ascii_case(wanted.as_bytes()))
             })
         };
         let id =
@@ -259,7 +265,9 @@ impl CommandTable {
     /// The command by its row's name, `container|sub` included; renames do not matter (ACL, tests).
     #[must_use]
     pub fn by_full_name(&self, name: &str) -> Option<&Command> {
-        self.commands.iter().find(|command| command.full_name.eq_ignore_ascii_case(name))
+        self.commands
+            .iter()
+            .find(|command| command.full_name.eq_ignore_ascii_case(name))
     }
 
     /// Every command and subcommand, by id.
@@ -291,7 +299,10 @@ impl Folded {
         for (to, from) in room.iter_mut().zip(name) {
             *to = from.to_ascii_lowercase();
         }
-        Some(Folded { bytes, len: name.len() })
+        Some(Folded {
+            bytes,
+            len: name.len(),
+        })
     }
 
     fn bytes(&self) -> &[u8] {
@@ -317,15 +328,21 @@ mod tests {
     use super::*;
 
     fn table(renames: &[(&str, &str)]) -> Result<CommandTable, RenameError> {
-        let renames: Vec<_> =
-            renames.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect();
+        let renames: Vec<_> = renames
+            .iter()
+            .map(|(old, new)| ((*old).to_owned(), (*new).to_owned()))
+            .collect();
         CommandTable::new(&renames)
     }
 
     #[test]
     fn every_row_is_found_by_its_name_in_any_case() {
         let table = table(&[]).expect("no renames");
-        for command in table.all().iter().filter(|command| command.parent.is_none()) {
+        for command in table
+            .all()
+            .iter()
+            .filter(|command| command.parent.is_none())
+        {
             let name = command.spec.name;
             for word in [name.to_owned(), name.to_uppercase()] {
                 let found = table.find(word.as_bytes()).map(|found| found.id);
@@ -340,7 +357,11 @@ mod tests {
     #[test]
     fn names_are_unique_and_subcommands_have_parents() {
         let table = table(&[]).expect("no renames");
-        let mut names: Vec<_> = table.all().iter().map(|command| &*command.full_name).collect();
+        let mut names: Vec<_> = table
+            .all()
+            .iter()
+            .map(|command| &*command.full_name)
+            .collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();
@@ -349,7 +370,10 @@ mod tests {
             for &sub in &command.subcommands {
                 assert_eq!(table.command(sub).parent, Some(command.id));
                 let word = table.command(sub).spec.name.to_uppercase();
-                assert_eq!(table.find_sub(command, word.as_bytes()).map(|sub| sub.id), Some(sub));
+                assert_eq!(
+                    table.find_sub(command, word.as_bytes()).map(|sub| sub.id),
+                    Some(sub)
+                );
             }
         }
     }
@@ -357,12 +381,24 @@ mod tests {
     #[test]
     fn renamed_commands_answer_to_the_new_name_alone() {
         let renamed = table(&[("PING", "Pong"), ("echo", "")]).expect("both exist");
-        assert_eq!(renamed.find(b"PONG").map(|command| command.spec.name), Some("ping"));
+        assert_eq!(
+            renamed.find(b"PONG").map(|command| command.spec.name),
+            Some("ping")
+        );
         assert!(renamed.find(b"ping").is_none() && renamed.find(b"echo").is_none());
         assert!(renamed.by_full_name("echo").is_some());
         let error = |renames: &[(&str, &str)]| table(renames).map(|_| ()).expect_err("refused");
-        assert_eq!(error(&[("nosuch", "x")]), RenameError::NoSuchCommand("nosuch".into()));
-        assert_eq!(error(&[("ping", "ECHO")]), RenameError::Taken("ECHO".into()));
-        assert_eq!(error(&[("echo", ""), ("echo", "x")]), RenameError::NoSuchCommand("echo".into()));
+        assert_eq!(
+            error(&[("nosuch", "x")]),
+            RenameError::NoSuchCommand("nosuch".into())
+        );
+        assert_eq!(
+            error(&[("ping", "ECHO")]),
+            RenameError::Taken("ECHO".into())
+        );
+        assert_eq!(
+            error(&[("echo", ""), ("echo", "x")]),
+            RenameError::NoSuchCommand("echo".into())
+        );
     }
 }

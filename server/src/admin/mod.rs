@@ -1,0 +1,73 @@
+//! Commands about the server itself: one file a family, one row beside each handler.
+//!
+//! Rows have the form of the data commands' (`commands::spec`), handlers get more: the server, the
+//! worker's desk, the session and the client that called. The dispatcher has done what the row says
+//! (arity, login, flags, locks) before a handler runs, and treats its `Err` as any other: the reply is
+//! cut back and the error's text written.
+//!
+//! A handler that needs the data finds a unit in `AdminCall::unit` when its row names keys (MEMORY
+//! USAGE), asks for locks beyond them (CLIENT PAUSE: `Locks::Wide`), or when it runs inside EXEC; a
+//! handler whose row asks for nothing must do without (PING inside EXEC has one and does not care).
+//!
+//! To add a family: a file with `pub(crate) const ROWS: &[&CommandSpec<Handler>]`, named below.
+
+use std::sync::Arc;
+
+use commands::CommandError;
+use commands::spec::CommandSpec;
+use resp::{Args, Reply};
+use store::Unit;
+
+use crate::clients::Client;
+use crate::desk::Desk;
+use crate::server::Server;
+use crate::session::Session;
+use crate::table::Command;
+
+mod connection;
+mod transaction;
+
+/// The code behind a row.
+pub type Handler = fn(&mut AdminCall<'_, '_>) -> Result<(), CommandError>;
+
+/// One execution of a command about the server.
+#[derive(Debug)]
+pub struct AdminCall<'c, 's> {
+    /// The request's words; word 0 is the command's name, word 1 a subcommand's.
+    pub args: Args<'c>,
+    /// What is called: of a subcommand its own row, not the container's.
+    pub command: &'c Command,
+    /// The data, under the locks that the row asked for (see above).
+    pub unit: Option<&'c mut Unit<'s>>,
+    /// Where the answer goes.
+    pub reply: &'c mut Reply,
+    /// What all workers share.
+    pub server: &'c Arc<Server>,
+    /// What this worker has at hand.
+    pub desk: &'c mut Desk,
+    /// The caller's state.
+    pub session: &'c mut Session,
+    /// The caller, as others see it.
+    pub client: &'c Arc<Client>,
+}
+
+impl<'c> AdminCall<'c, '_> {
+    /// Word `i` as text for an error: what is not UTF-8 is replaced.
+    #[must_use]
+    pub fn text(&self, i: usize) -> std::borrow::Cow<'c, str> {
+        String::from_utf8_lossy(self.args.get(i))
+    }
+
+    /// Whether word `i` is `word`, in any case.
+    #[must_use]
+    pub fn is(&self, i: usize, word: &str) -> bool {
+        self.args.get(i).eq_ignore_ascii_case(word.as_bytes())
+    }
+}
+
+/// The families' rows.
+#[must_use]
+pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
+    const FAMILIES: &[&[&CommandSpec<Handler>]] = &[connection::ROWS, transaction::ROWS];
+    FAMILIES
+}

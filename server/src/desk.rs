@@ -1,0 +1,69 @@
+//! What a worker has at hand while it runs a command: its own, so that nothing here is locked.
+//!
+//! **Invariant:** `live` and `statistics` are the newest that the worker knows; they are taken anew
+//! at each turn and after each command about the server itself, never within a command.
+
+use std::sync::Arc;
+
+use crate::live::Live;
+use crate::server::Server;
+use crate::stats::{Statistics, WorkerFigures};
+
+/// A worker's desk.
+#[derive(Debug)]
+pub struct Desk {
+    /// The worker's index.
+    pub worker: usize,
+    /// The configuration.
+    pub live: Arc<Live>,
+    /// The statistics of all workers.
+    pub statistics: Arc<Statistics>,
+    /// This worker's.
+    pub figures: Arc<WorkerFigures>,
+    /// The turn's wall clock, ms.
+    pub clock_ms: i64,
+    /// The turn's monotonic clock, ms; what `clients::Figures` speak.
+    pub monotonic_ms: i64,
+    /// Memory is over `maxmemory` and nothing can be evicted: DENY_OOM commands are refused.
+    pub out_of_memory: bool,
+    /// From this duration on, ns, the slow log or the latency monitor may want a command.
+    pub(crate) slow_ns: u64,
+}
+
+impl Desk {
+    /// A worker's desk at its start.
+    #[must_use]
+    pub fn new(worker: usize, server: &Server) -> Desk {
+        let (live, statistics) = (server.live(), server.statistics());
+        Desk {
+            worker,
+            slow_ns: slow_ns(&live),
+            live,
+            figures: statistics.worker(worker).clone(),
+            statistics,
+            clock_ms: 0,
+            monotonic_ms: 0,
+            out_of_memory: false,
+        }
+    }
+
+    /// Takes what other workers, or the command that just ran, have published.
+    pub fn refresh(&mut self, server: &Server) {
+        if server.refresh(&mut self.live, &mut self.statistics) {
+            self.slow_ns = slow_ns(&self.live);
+        }
+        if !Arc::ptr_eq(&self.figures, self.statistics.worker(self.worker)) {
+            self.figures = self.statistics.worker(self.worker).clone();
+        }
+    }
+}
+
+/// The shortest duration that anybody wants to hear of.
+fn slow_ns(live: &Live) -> u64 {
+    let slowlog_us = u64::try_from(live.slowlog_slower_than_us).unwrap_or(u64::MAX);
+    let monitor_us = match live.latency_monitor_threshold_ms {
+        0 => u64::MAX,
+        ms => ms.saturating_mul(1_000),
+    };
+    slowlog_us.min(monitor_us).saturating_mul(1_000)
+}

@@ -1,0 +1,128 @@
+//! Runs one command that has been looked up, checked and locked: handler, error, log, figures.
+//!
+//! Called for a request of its own, and by EXEC for each queued command. An error cuts the reply back
+//! to where the command began and is counted; the change log gets the request as it came when the row
+//! says so and the unit's dirty count rose.
+//!
+//! E1  whatever the handler does, exactly one reply stands behind the mark (EXEC's array included), or
+//!     none and `Ran::Busy`.
+//!
+//! Checked by: server/tests.
+
+use commands::spec::{Flags, LogForm};
+use commands::{Call, CommandError};
+
+use crate::admin::AdminCall;
+use crate::table::{Command, Run};
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// It has answered.
+    Answered,
+    /// A shard was held: nothing was done or said; run it again.
+    Busy,
+}
+
+/// Runs the command that `call` names.
+#[inline]
+pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
+    let began = os::clock::ticks();
+    let command = call.command;
+    let mark = call.reply.mark();
+    let dirty = call.unit.as_ref().map_or(0, |unit| unit.dirty_count());
+    let result = match command.spec.run {
+        Run::Data(handler) => handler(&mut Call {
+            args: call.args,
+            unit: call
+                .unit
+                .as_deref_mut()
+                .expect("a data command's plan opens a unit"),
+            reply: &mut *call.reply,
+            settings: &call.desk.live.settings,
+        }),
+        Run::Admin(handler) => {
+            let result = handler(call);
+            // The command may have changed the configuration or reset the statistics.
+            call.desk.refresh(call.server);
+            result
+        }
+    };
+    match result {
+        Ok(()) => {}
+        Err(CommandError::Busy) => {
+            call.reply.truncate_to(mark);
+            return Ran::Busy;
+        }
+        Err(error) => {
+            call.reply.truncate_to(mark);
+            answer_error(call, &error);
+            call.desk.figures.command(command.id).failed.add(1);
+        }
+    }
+    if command.spec.log == LogForm::Verbatim
+        && let Some(unit) = call.unit.as_deref_mut()
+        && unit.dirty_count() != dirty
+    {
+        unit.log_verbatim(call.args.iter());
+    }
+    let ns = os::clock::ticks_to_ns(os::clock::ticks().wrapping_sub(began));
+    call.desk
+        .figures
+        .ran(command.id, ns, call.desk.live.latency_tracking);
+    call.desk.figures.commands_processed.add(1);
+    if ns >= call.desk.slow_ns {
+        note_slow(call, command, ns);
+    }
+    Ran::Answered
+}
+
+/// Writes an error and counts it.
+#[cold]
+pub(crate) fn answer_error(call: &mut AdminCall<'_, '_>, error: &CommandError) {
+    let text = error.text();
+    call.reply.error(text.as_bytes());
+    call.desk.figures.error_replies.add(1);
+    call.desk.statistics.count_error(&text);
+}
+
+/// Enters a command into the slow log and the latency monitor, where they ask for it.
+fn note_slow(call: &AdminCall<'_, '_>, command: &Command, ns: u64) {
+    let live = &call.desk.live;
+    let us = ns / 1_000;
+    let unix_s = call.desk.clock_ms.div_euclid(1_000);
+    let wanted = u64::try_from(live.slowlog_slower_than_us).is_ok_and(|least| us >= least);
+    if wanted && !command.has(Flags::SKIP_SLOWLOG) {
+        let names = call.client.names();
+        let hidden = |i| is_secret(command, call.args, i);
+        call.server.slowlog.enter(
+            call.args,
+            hidden,
+            unix_s,
+            us,
+            &call.client.peer,
+            &names.name,
+        );
+    }
+    let threshold = live.latency_monitor_threshold_ms;
+    if threshold > 0 && us / 1_000 >= threshold {
+        let event = if command.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        call.server.latency.enter(event, unix_s, us / 1_000);
+    }
+}
+
+/// Whether word `i` is never shown: a password.
+pub(crate) fn is_secret(command: &Command, args: resp::Args<'_>, i: usize) -> bool {
+    match command.spec.name {
+        "auth" => i >= 1,
+        "hello" => {
+            let is_auth = |at: usize| args.get(at).eq_ignore_ascii_case(b"auth");
+            (i >= 3 && is_auth(i - 1)) || (i >= 4 && is_auth(i - 2))
+        }
+        _ => false,
+    }
+}

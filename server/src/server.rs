@@ -1,0 +1,177 @@
+//! What all workers share.
+//!
+//!   Server ─┬─ store            the data, behind shard locks
+//!           ├─ commands         the joined table, never changed
+//!           ├─ live             the configuration as plain fields, replaced whole
+//!           ├─ statistics       figures by worker, replaced whole by CONFIG RESETSTAT
+//!           ├─ clients          the registry
+//!           ├─ mailboxes        one FIFO a worker
+//!           ├─ monitors, slowlog, latency
+//!           └─ stop             the way out
+//!
+//! Everything in here is either immutable, an atomic, or behind a leaf lock that is held for a few
+//! instructions and under which nothing else is locked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use store::{AccessPolicy, Store};
+
+use crate::clients::Clients;
+use crate::latency::LatencyMonitor;
+use crate::live::Live;
+use crate::mailbox::{Letter, Mailbox};
+use crate::monitor::Monitors;
+use crate::shutdown::Stop;
+use crate::slowlog::Slowlog;
+use crate::stats::{Rates, Statistics};
+use crate::table::{CommandTable, RenameError};
+
+/// The version of Redis that clients are told, because they choose features by it.
+pub const REDIS_VERSION: &str = "7.2.4";
+
+/// Our own.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What is fixed for a server's whole life.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// `io-threads`.
+    pub workers: usize,
+    /// `rename-command`: old name, new name; an empty one disables.
+    pub renames: Vec<(String, String)>,
+    /// Seeds key hashes and random choices.
+    pub seed: u64,
+    /// Forty hexadecimal digits, new at each start: INFO's `run_id`.
+    pub run_id: String,
+    /// The port for INFO and CLIENT; 0 when TCP is off.
+    pub port: u16,
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Server {
+    /// What is fixed.
+    pub start: Start,
+    /// The data.
+    pub store: Store,
+    /// The commands of this run.
+    pub commands: CommandTable,
+    /// All clients.
+    pub clients: Clients,
+    /// One a worker.
+    pub mailboxes: Box<[Mailbox]>,
+    /// Who gets MONITOR's feed.
+    pub monitors: Monitors,
+    /// SLOWLOG.
+    pub slowlog: Slowlog,
+    /// LATENCY.
+    pub latency: LatencyMonitor,
+    /// Whether and how the server stops.
+    pub stop: Stop,
+    /// What worker 0 samples ten times a second.
+    pub rates: Mutex<Rates>,
+    /// Wall clock at the start, ms.
+    pub started_unix_ms: i64,
+    /// Clients with watched keys.
+    pub watching_clients: AtomicU32,
+    /// Clients in MULTI or parked, for INFO's `blocked_clients`.
+    pub blocked_clients: AtomicU32,
+    live: ArcSwap<Live>,
+    statistics: ArcSwap<Statistics>,
+}
+
+impl Server {
+    /// A server that nobody serves yet.
+    ///
+    /// # Errors
+    /// When `rename-command` names what is not there.
+    pub fn new(start: Start, live: Live) -> Result<Arc<Server>, RenameError> {
+        let commands = CommandTable::new(&start.renames)?;
+        let options = store::Options {
+            databases: live.settings.databases,
+            workers: start.workers,
+            seed: start.seed,
+        };
+        let server = Server {
+            store: Store::new(options),
+            clients: Clients::default(),
+            mailboxes: (0..start.workers).map(|_| Mailbox::default()).collect(),
+            monitors: Monitors::default(),
+            slowlog: Slowlog::default(),
+            latency: LatencyMonitor::default(),
+            stop: Stop::default(),
+            rates: Mutex::new(Rates::default()),
+            started_unix_ms: os::clock::wall_ms(),
+            watching_clients: AtomicU32::new(0),
+            blocked_clients: AtomicU32::new(0),
+            statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),
+            live: ArcSwap::from_pointee(Live::default()),
+            commands,
+            start,
+        };
+        server.set_live(live);
+        Ok(Arc::new(server))
+    }
+
+    /// The newest configuration.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Publishes a configuration, and hands the store what it keeps of it.
+    pub fn set_live(&self, live: Live) {
+        self.store.set_access_policy(if live.settings.lfu {
+            AccessPolicy::Lfu {
+                log_factor: live.settings.lfu_log_factor,
+                decay_minutes: live.settings.lfu_decay_minutes,
+            }
+        } else {
+            AccessPolicy::Lru
+        });
+        self.slowlog.set_len_max(live.slowlog_len_max);
+        self.live.store(Arc::new(live));
+    }
+
+    /// The newest statistics.
+    #[must_use]
+    pub fn statistics(&self) -> Arc<Statistics> {
+        self.statistics.load_full()
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset_statistics(&self) {
+        let fresh = Statistics::new(self.start.workers, self.commands.all().len());
+        self.statistics.store(Arc::new(fresh));
+        self.store.reset_stats();
+    }
+
+    /// Replaces what is outdated and says whether `live` was; costs two loads when nothing is.
+    pub(crate) fn refresh(&self, live: &mut Arc<Live>, statistics: &mut Arc<Statistics>) -> bool {
+        let (newest_live, newest_statistics) = (self.live.load(), self.statistics.load());
+        if !Arc::ptr_eq(statistics, &newest_statistics) {
+            *statistics = newest_statistics.clone();
+        }
+        let outdated = !Arc::ptr_eq(live, &newest_live);
+        if outdated {
+            *live = newest_live.clone();
+        }
+        outdated
+    }
+
+    /// Leaves a letter like this at every worker.
+    pub fn post_all(&self, letter: impl Fn() -> Letter) {
+        for mailbox in &self.mailboxes {
+            mailbox.post(letter());
+        }
+    }
+
+    /// Clients with watched keys.
+    #[must_use]
+    pub fn watching(&self) -> u32 {
+        self.watching_clients.load(Ordering::Relaxed)
+    }
+}
