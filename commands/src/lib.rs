@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod error;
+pub mod glob;
 pub mod spec;
 
 pub use call::{Call, Handler, Settings};

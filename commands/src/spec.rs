@@ -181,13 +181,28 @@ impl KeyAt {
     /// One key at word `index`.
     #[must_use]
     pub const fn at(index: u16, access: KeyFlags) -> Self {
-        KeyAt { begin: Begin::Index(index), find: Find::Range { last: 0, step: 1, limit: 0 }, access }
+        KeyAt {
+            begin: Begin::Index(index),
+            find: Find::Range {
+                last: 0,
+                step: 1,
+                limit: 0,
+            },
+            access,
+        }
     }
 
     /// The same, going on to relative word `last` in steps of `step`.
     #[must_use]
     pub const fn to(self, last: i16, step: u16) -> Self {
-        KeyAt { find: Find::Range { last, step, limit: 0 }, ..self }
+        KeyAt {
+            find: Find::Range {
+                last,
+                step,
+                limit: 0,
+            },
+            ..self
+        }
     }
 
     /// A read-only key whose value is returned.
@@ -205,7 +220,15 @@ impl KeyAt {
     /// `numkeys key [key …]` beginning at word `index`.
     #[must_use]
     pub const fn counted(index: u16, access: KeyFlags) -> Self {
-        KeyAt { begin: Begin::Index(index), find: Find::KeyNum { at: 0, first: 1, step: 1 }, access }
+        KeyAt {
+            begin: Begin::Index(index),
+            find: Find::KeyNum {
+                at: 0,
+                first: 1,
+                step: 1,
+            },
+            access,
+        }
     }
 }
 
