@@ -1,11 +1,24 @@
 //! The data commands: one folder a family, one row beside each handler.
 //!
+//! | file | what lives there |
+//! |---|---|
+//! | `spec.rs` | the row: everything that the rest of the house wants to know about a command |
+//! | `call.rs` | what a handler is handed |
+//! | `error.rs` | every text that a client may see as an error |
+//! | `glob.rs` | patterns of KEYS, SCAN and PSUBSCRIBE |
+//! | `keys.rs` | where the keys stand in a request: locks, ACL, routing, GETKEYS |
+//! | `args.rs` | option words, numbers, expiry options |
+//!
 //! **Invariant:** a handler reads no clock, randomness, file or socket; it is handed them.
+//!
+//! **Invariant:** a handler touches no key that `keys.rs` does not find in its request.
 #![forbid(unsafe_code)]
 
+pub mod args;
 pub mod call;
 pub mod error;
 pub mod glob;
+pub mod keys;
 pub mod spec;
 
 pub use call::{Call, Handler, Settings};
