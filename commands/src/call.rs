@@ -43,6 +43,12 @@ pub struct Settings {
     pub lfu: bool,
     /// `lazyfree-lazy-user-flush`: FLUSHALL without a word frees in the background.
     pub lazy_user_flush: bool,
+    /// `lazyfree-lazy-user-del`: DEL frees in the background as UNLINK does.
+    pub lazy_user_del: bool,
+    /// `lazyfree-lazy-expire`: what expires is freed in the background.
+    pub lazy_expire: bool,
+    /// `rdbcompression`: long strings are compressed in DUMP and in files.
+    pub rdb_compression: bool,
     /// `lfu-decay-time`, minutes.
     pub lfu_decay_minutes: u32,
     /// `lfu-log-factor`.

@@ -321,6 +321,10 @@ bits! {
         NO_ASYNC_LOADING = 21, "no_async_loading";
         /// The row's key positions do not tell all keys.
         MOVABLE_KEYS = 22, "movablekeys";
+        /// May touch keys that its row cannot name (SCAN).
+        TOUCHES_ARBITRARY_KEYS = 23, "touches_arbitrary_keys";
+        /// Acts on every database (FLUSHALL).
+        ALL_DBS = 24, "all_dbs";
     }
 }
 
