@@ -17,6 +17,8 @@
 pub mod args;
 pub mod call;
 pub mod error;
+pub mod expire;
+pub mod generic;
 pub mod glob;
 pub mod keys;
 pub mod spec;
@@ -28,6 +30,6 @@ pub use spec::CommandSpec;
 /// The families' rows, each in the order of its names.
 #[must_use]
 pub fn table() -> &'static [&'static [&'static CommandSpec]] {
-    const FAMILIES: &[&[&CommandSpec]] = &[];
+    const FAMILIES: &[&[&CommandSpec]] = &[expire::ROWS, generic::ROWS];
     FAMILIES
 }
