@@ -57,7 +57,7 @@ use segment::{NEVER, Seg};
 
 /// Entries a segment on average. Larger ones cost less header an entry and more tag lines a
 /// look-up; measured in `docs/design/table.md`.
-const TARGET: usize = 48;
+const TARGET: usize = 56;
 
 /// A segmented, copy-on-write hash table. See the module's essay.
 pub struct Table<E: Element> {
