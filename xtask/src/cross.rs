@@ -71,32 +71,51 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
 
 /// Builds, checks the imports, and says where the executable lies.
 pub(crate) fn build(profile: &str, from_source: bool) -> Res<PathBuf> {
+    sh::run(&mut cargo_for_windows(
+        &["build", "--profile", profile],
+        from_source,
+    )?)?;
+    let profile = if profile == "dev" { "debug" } else { profile };
+    let program = folder()
+        .join(TARGET)
+        .join(profile)
+        .join("redstart-server.exe");
+    check_imports(&program)?;
+    Ok(program)
+}
+
+/// Clippy sees the code that only Windows compiles.
+pub(crate) fn clippy() -> Res<()> {
+    let mut command = cargo_for_windows(&["clippy", "--profile", "fast"], false)?;
+    sh::run(command.args(["--", "-D", "warnings"]))
+}
+
+/// A folder of its own, because a library from source has other fingerprints.
+fn folder() -> PathBuf {
+    sh::target().join("windows")
+}
+
+fn cargo_for_windows(words: &[&str], from_source: bool) -> Res<Command> {
     debian::install(PACKAGES)?;
-    let mut command = sh::cmd(
-        sh::cargo(),
-        &["build", "--quiet", "--package", "redstart-server"],
-    );
-    command.args(["--profile", profile, "--target", TARGET]);
+    let mut command = sh::cmd(sh::cargo(), words);
+    command.args([
+        "--quiet",
+        "--package",
+        "redstart-server",
+        "--target",
+        TARGET,
+    ]);
     command.env("CC_x86_64_pc_windows_gnu", "x86_64-w64-mingw32-gcc-posix");
     command.env("CXX_x86_64_pc_windows_gnu", "x86_64-w64-mingw32-g++-posix");
     command.env(
         "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER",
         "x86_64-w64-mingw32-gcc-posix",
     );
-    // A folder of its own, because a library from source has other fingerprints.
-    let folder = sh::target().join("windows");
-    command.arg("--target-dir").arg(&folder);
+    command.arg("--target-dir").arg(folder());
     if from_source || !has_target() {
         use_library_source(&mut command)?;
     }
-    sh::run(&mut command)?;
-    let profile = if profile == "dev" { "debug" } else { profile };
-    let program = folder
-        .join(TARGET)
-        .join(profile)
-        .join("redstart-server.exe");
-    check_imports(&program)?;
-    Ok(program)
+    Ok(command)
 }
 
 /// Does our toolchain have the target's library, if need be from rustup now?

@@ -13,10 +13,14 @@
 
 mod cross;
 mod debian;
+mod fuzz;
+mod limits;
 mod peers;
+mod redis_py;
 mod redis_suite;
 mod server;
 mod sh;
+mod test;
 mod tidy;
 mod transcripts;
 mod wine;
@@ -37,6 +41,12 @@ struct Verb {
 
 const VERBS: &[Verb] = &[
     Verb {
+        name: "test",
+        about: "run everything that CI runs",
+        usage: test::USAGE,
+        run: test::main,
+    },
+    Verb {
         name: "tidy",
         about: "check the house's rules",
         usage: tidy::USAGE,
@@ -53,6 +63,24 @@ const VERBS: &[Verb] = &[
         about: "run Redis's own Tcl suite against our server",
         usage: redis_suite::USAGE,
         run: redis_suite::main,
+    },
+    Verb {
+        name: "limits",
+        about: "hostile input, refused memory, many clients, crashes, stops",
+        usage: limits::USAGE,
+        run: limits::main,
+    },
+    Verb {
+        name: "redis-py",
+        about: "run the tests of the Python client against our server",
+        usage: redis_py::USAGE,
+        run: redis_py::main,
+    },
+    Verb {
+        name: "fuzz",
+        about: "run the fuzz targets for a bounded time",
+        usage: fuzz::USAGE,
+        run: fuzz::main,
     },
     Verb {
         name: "peers",

@@ -7,7 +7,7 @@
 use crate::{Res, sh, wire::Client};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -25,9 +25,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `program --port N --dir FOLDER OPTIONS…` and waits until it answers PING.
     pub(crate) fn start(program: &Path, options: &[&str]) -> Res<Server> {
+        Server::start_with(program, options, None)
+    }
+
+    /// The same below a limit of address space.
+    pub(crate) fn start_limited(program: &Path, options: &[&str], bytes: u64) -> Res<Server> {
+        Server::start_with(program, options, Some(bytes))
+    }
+
+    fn start_with(program: &Path, options: &[&str], address_space: Option<u64>) -> Res<Server> {
         if !program.is_file() {
             return Err(format!("there is no {}", program.display()));
         }
+        // The process starts in a folder of its own.
+        let program =
+            std::path::absolute(program).map_err(|e| format!("{}: {e}", program.display()))?;
         let folder = tempfile::Builder::new()
             .prefix("run-")
             .tempdir_in(sh::work("servers")?)
@@ -38,7 +50,15 @@ impl Server {
         let errors = output
             .try_clone()
             .map_err(|e| format!("{}: {e}", log.display()))?;
-        let mut command = Command::new(program);
+        let mut command = match address_space {
+            None => Command::new(&program),
+            Some(bytes) => {
+                // prlimit becomes the program: the process id is the server's.
+                let mut command = Command::new("prlimit");
+                command.arg(format!("--as={bytes}")).arg(&program);
+                command
+            }
+        };
         command
             .args(["--port", &port.to_string(), "--dir"])
             .arg(folder.path())
@@ -84,10 +104,26 @@ impl Server {
         }
     }
 
+    /// Waits for the process to end by itself.
+    pub(crate) fn wait_end(&mut self, deadline: Duration) -> Res<ExitStatus> {
+        let end = Instant::now() + deadline;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Ok(status),
+                _ if Instant::now() > end => return Err("the server does not end".into()),
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
+    /// All that the server wrote.
+    pub(crate) fn log_text(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// The last lines of the server's log.
     pub(crate) fn log_tail(&self) -> String {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
+        let text = self.log_text();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }

@@ -24,6 +24,9 @@ pipelines, 1,000 clients, a 100 MB value, a clean end on Ctrl-C.
   --prepare       only make the Wine folder
 The folder lies in $REDSTART_CACHE (default ~/.cache/redstart).";
 
+/// Debian packages that this needs.
+pub(crate) const PACKAGES: &[&str] = &["bubblewrap", "debootstrap", "bsdutils"];
+
 const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) fn main(arguments: &[String]) -> Res<()> {
@@ -50,7 +53,7 @@ pub(crate) struct Wine {
 impl Wine {
     /// Makes folder and prefix, or takes those that are there.
     pub(crate) fn prepare() -> Res<Wine> {
-        debian::install(&["bubblewrap", "debootstrap", "bsdutils"])?;
+        debian::install(PACKAGES)?;
         let root = sh::cache()?.join("wine-trixie");
         if !root.is_dir() {
             debian::debootstrap("trixie", "--include=wine,wine64,ca-certificates", &root)?;

@@ -100,6 +100,17 @@ impl Client {
         self.read().map_err(|lost| format!("no reply: {lost}"))
     }
 
+    /// Sends PING on a new connection; the error text if the server refuses the connection.
+    pub(crate) fn read_refusal(&mut self) -> Res<Option<String>> {
+        // A refusing server may have closed already.
+        let _ = self.send(&["PING"]);
+        match self.read() {
+            Ok(Reply::Error(text)) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
+            Ok(_) => Ok(None),
+            Err(lost) => Err(format!("neither let in nor refused: {lost}")),
+        }
+    }
+
     /// Reads one reply.
     pub(crate) fn read(&mut self) -> Result<Reply, Lost> {
         let line = self.line(true)?;
