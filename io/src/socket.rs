@@ -16,6 +16,8 @@ pub struct Socket {
 pub(crate) enum Kind {
     /// The system's.
     Os(socket2::Socket),
+    /// The simulation's.
+    Sim(crate::backend::sim::End),
 }
 
 impl Socket {
@@ -28,6 +30,7 @@ impl Socket {
     pub fn local(&self) -> io::Result<Address> {
         match &self.kind {
             Kind::Os(socket) => os_local(socket, &self.peer),
+            Kind::Sim(end) => Ok(end.local()),
         }
     }
 }

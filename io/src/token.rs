@@ -116,6 +116,11 @@ impl<T> Slots<T> {
         slot.thing.take()
     }
 
+    /// All places, free ones included.
+    pub(crate) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }

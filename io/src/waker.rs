@@ -60,6 +60,12 @@ impl Waker {
         }
     }
 
+    /// Whether the loop has been woken and does not know yet.
+    pub(crate) fn is_notified(&self) -> bool {
+        // Relaxed: only the simulation asks, which has one thread.
+        self.bell.state.load(Ordering::Relaxed) == NOTIFIED
+    }
+
     /// The loop is about to sleep; gives whether it may.
     pub(crate) fn may_sleep(&self) -> bool {
         // Acquire on failure: the mailbox's content was written before NOTIFIED was.

@@ -4,3 +4,5 @@
 mod readiness;
 #[cfg(unix)]
 pub use readiness::Loop;
+
+pub mod sim;

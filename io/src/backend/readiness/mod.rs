@@ -348,6 +348,7 @@ impl Driver for Loop {
         let Socket { kind, peer } = socket;
         let socket = match kind {
             Kind::Os(socket) => socket,
+            Kind::Sim(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         options.apply((&socket).into(), matches!(peer, Address::Ip(_)))?;
         self.insert(socket, peer, false)
@@ -375,7 +376,7 @@ impl Driver for Loop {
             socket.bind(&std::net::SocketAddr::new(from, 0).into())?;
         }
         match socket.connect(&address) {
-            Err(error) if !stream::is_in_progress(&error) => return Err(error),
+            Err(error) if !stream::is_in_progress(&error) => Err(error),
             _ => self.insert(socket, to.clone(), true),
         }
     }
