@@ -591,7 +591,12 @@ mod tests {
 
     #[test]
     fn the_worst_patterns_answer_in_time() {
-        const MIB: usize = 1 << 20;
+        // A build without optimisation is only asked not to be quadratic.
+        const MIB: usize = if cfg!(debug_assertions) {
+            1 << 17
+        } else {
+            1 << 20
+        };
         let text = vec![b'a'; MIB];
         let repeated = |piece: &[u8], end: &[u8]| {
             let mut pattern = piece.repeat(MIB / piece.len());
@@ -604,15 +609,14 @@ mod tests {
         };
         let stubborn = [b"*", &b"a?".repeat(MIB / 16)[..], b"aa*"].concat();
         let check = |name: &str, pattern: &[u8], text: &[u8]| {
-            // The best of three, since the machine may be busy. A build without optimisation is only
-            // asked not to be quadratic: that would be hours.
+            // The best of three, since the machine may be busy.
             let once = || {
                 let begin = Instant::now();
                 let _ = matches(pattern, text, Case::Sensitive);
                 begin.elapsed()
             };
             let spent = (0..3).map(|_| once()).min().expect("three runs");
-            let limit = if cfg!(debug_assertions) { 10_000 } else { 100 };
+            let limit = if cfg!(debug_assertions) { 5000 } else { 100 };
             assert!(spent < Duration::from_millis(limit), "{name}: {spent:?}");
         };
         check("any and plain", &stubborn, &b"ab".repeat(MIB / 8));
