@@ -235,11 +235,20 @@ pub struct Clients {
     last_id: AtomicU64,
     all: RwLock<BTreeMap<ClientId, Arc<Client>>>,
     count: AtomicU64,
-    /// Accepted and not yet attached: counted by `maxclients`, not yet clients.
-    arriving: AtomicU64,
+    /// Connections admitted to each worker, those on their way to it included.
+    by_worker: Box<[AtomicU64]>,
 }
 
 impl Clients {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new(workers: usize) -> Clients {
+        Clients {
+            by_worker: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+            ..Clients::default()
+        }
+    }
+
     /// Registers a new client.
     pub fn enter(
         &self,
@@ -293,15 +302,26 @@ impl Clients {
         self.len() == 0
     }
 
-    /// A connection was accepted, its client is not entered yet.
-    pub(crate) fn arriving(&self, change: i64) {
-        self.arriving.fetch_add(change as u64, Ordering::Relaxed);
+    /// Admits a connection and says which worker is to have it, the one with the fewest; `None` when
+    /// there are `clients_max` already. Called by the one worker that accepts.
+    pub(crate) fn admit(&self, clients_max: u64) -> Option<usize> {
+        // Relaxed: numbers for a fair choice; one thread adds, and each worker takes away its own.
+        let loads = self
+            .by_worker
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed));
+        let total: u64 = loads.clone().sum();
+        if total >= clients_max {
+            return None;
+        }
+        let (worker, _) = loads.enumerate().min_by_key(|&(_, load)| load)?;
+        self.by_worker[worker].fetch_add(1, Ordering::Relaxed);
+        Some(worker)
     }
 
-    /// Clients and arriving connections: what `maxclients` bounds.
-    #[must_use]
-    pub fn admitted(&self) -> u64 {
-        self.len() + self.arriving.load(Ordering::Relaxed)
+    /// A connection that was admitted to `worker` is gone.
+    pub(crate) fn dismiss(&self, worker: usize) {
+        self.by_worker[worker].fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The client with this number.
@@ -367,6 +387,16 @@ mod tests {
         assert_eq!(clients.len(), 1);
         assert!(clients.get(first.id).is_none());
         assert!(enter(&clients).id > second.id);
+    }
+
+    #[test]
+    fn connections_are_handed_out_evenly_up_to_the_limit() {
+        let clients = Clients::new(3);
+        let given: Vec<_> = (0..6).map(|_| clients.admit(6)).collect();
+        assert_eq!(given, [0, 1, 2, 0, 1, 2].map(Some));
+        assert_eq!(clients.admit(6), None);
+        clients.dismiss(1);
+        assert_eq!(clients.admit(6), Some(1));
     }
 
     #[test]

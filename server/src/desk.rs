@@ -24,8 +24,8 @@ pub struct Desk {
     pub clock_ms: i64,
     /// The turn's monotonic clock, ms; what `clients::Figures` speak.
     pub monotonic_ms: i64,
-    /// Memory is over `maxmemory` and nothing can be evicted: DENY_OOM commands are refused.
-    pub out_of_memory: bool,
+    /// A command has taken so long that the turn's clock is to be read again.
+    pub(crate) clock_is_stale: bool,
     /// From this duration on, ns, the slow log or the latency monitor may want a command.
     pub(crate) slow_ns: u64,
 }
@@ -43,7 +43,7 @@ impl Desk {
             statistics,
             clock_ms: 0,
             monotonic_ms: 0,
-            out_of_memory: false,
+            clock_is_stale: false,
         }
     }
 

@@ -18,19 +18,28 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod client_line;
 pub mod clients;
+mod connection;
 pub mod desk;
+mod dispatch;
 mod execute;
+mod input;
 pub mod latency;
+pub mod listen;
 pub mod live;
+pub mod log;
 pub mod mailbox;
 pub mod monitor;
+pub mod plan;
+pub mod run;
 pub mod server;
 pub mod session;
 pub mod shutdown;
 pub mod slowlog;
 pub mod stats;
 pub mod table;
+mod worker;
 
 pub use live::Live;
 pub use server::{REDIS_VERSION, Server, Start, VERSION};

@@ -21,6 +21,7 @@ use store::{AccessPolicy, Store};
 
 use crate::clients::Clients;
 use crate::latency::LatencyMonitor;
+use crate::listen::Listening;
 use crate::live::Live;
 use crate::mailbox::{Letter, Mailbox};
 use crate::monitor::Monitors;
@@ -73,6 +74,10 @@ pub struct Server {
     pub stop: Stop,
     /// What worker 0 samples ten times a second.
     pub rates: Mutex<Rates>,
+    /// Where worker 0 is to listen; `Letter::Listen` tells it that this has changed.
+    pub listening: Mutex<Listening>,
+    /// Where it does listen.
+    pub addresses: Mutex<Vec<io::Address>>,
     /// Wall clock at the start, ms.
     pub started_unix_ms: i64,
     /// Clients with watched keys.
@@ -97,13 +102,15 @@ impl Server {
         };
         let server = Server {
             store: Store::new(options),
-            clients: Clients::default(),
+            clients: Clients::new(start.workers),
             mailboxes: (0..start.workers).map(|_| Mailbox::default()).collect(),
             monitors: Monitors::default(),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
             stop: Stop::default(),
             rates: Mutex::new(Rates::default()),
+            listening: Mutex::new(Listening::default()),
+            addresses: Mutex::new(Vec::new()),
             started_unix_ms: os::clock::wall_ms(),
             watching_clients: AtomicU32::new(0),
             blocked_clients: AtomicU32::new(0),

@@ -4,17 +4,24 @@
 //!      ▲                    │
 //!      └──── abort ─────────┘   (SHUTDOWN ABORT, or a phase that failed without FORCE)
 //!
-//! Phases, each logged at its start and its end: stop listening; let replies leave; close the
-//! connections; end the workers. Persistence adds its own between the second and the third.
+//! Phases, each logged at its start and its end: `Asked` (who and how); `Connections` (workers stop
+//! listening, let replies leave, close politely, end). Persistence puts its own in between.
 //!
 //! X1  a request that is already under way is not begun again; a second signal makes it forced.
 //! X2  the whole takes at most `shutdown-timeout`: then what is left is cut off.
 //!
 //! Checked by: tests below, server/tests.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+
+use crate::live::Live;
+use crate::log;
+use crate::mailbox::Letter;
+use crate::server::Server;
 
 /// SHUTDOWN's words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +34,27 @@ pub struct ShutdownOptions {
     pub force: bool,
     /// SAFE: not where an election would be hurt.
     pub safe: bool,
+}
+
+impl std::fmt::Display for ShutdownOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let save = match self.save {
+            Some(true) => "save",
+            Some(false) => "nosave",
+            None => "save as the save points say",
+        };
+        f.write_str(save)?;
+        for (is, word) in [
+            (self.now, "now"),
+            (self.force, "force"),
+            (self.safe, "safe"),
+        ] {
+            if is {
+                write!(f, ", {word}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +118,25 @@ impl Stop {
         self.changed.notify_all();
     }
 
+    /// How long replies may take to leave.
+    pub(crate) fn patience(&self, live: &Live) -> Duration {
+        match self.options() {
+            Some(options) if options.now => Duration::from_millis(100),
+            _ => live.shutdown_timeout,
+        }
+    }
+
+    /// Waits until `workers` have gone, at most until `deadline`; gives how many have.
+    fn wait_for_workers(&self, workers: usize, deadline: Instant) -> usize {
+        let mut inner = self.inner.lock();
+        while inner.workers_gone < workers {
+            if self.changed.wait_until(&mut inner, deadline).timed_out() {
+                break;
+            }
+        }
+        inner.workers_gone
+    }
+
     /// Waits until the end is asked for.
     pub fn wait_for_request(&self) -> ShutdownOptions {
         let mut inner = self.inner.lock();
@@ -100,6 +147,66 @@ impl Stop {
             self.changed.wait(&mut inner);
         }
     }
+}
+
+/// The steps of the way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Workers stop listening, let what was said leave, close, and end.
+    Connections,
+}
+
+impl Phase {
+    const ALL: [Phase; 1] = [Phase::Connections];
+
+    fn name(self) -> &'static str {
+        match self {
+            Phase::Connections => "closing listeners and connections",
+        }
+    }
+
+    fn run(self, server: &Server, deadline: Instant) {
+        match self {
+            Phase::Connections => {
+                server.post_all(|| Letter::Stop);
+                let gone = server.stop.wait_for_workers(server.start.workers, deadline);
+                if gone < server.start.workers {
+                    log::warning(format_args!(
+                        "Shutdown: {} of {} workers have not ended in time",
+                        server.start.workers - gone,
+                        server.start.workers
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Sees the end through; called by the thread that waited for the request.
+pub(crate) fn run(server: &Arc<Server>, options: ShutdownOptions) {
+    log::warning(format_args!("User requested shutdown..."));
+    // A second beyond the workers' own patience, so that they report first.
+    let deadline = Instant::now() + server.stop.patience(&server.live()) + Duration::from_secs(1);
+    log::notice(format_args!("Shutdown: {options}"));
+    for phase in Phase::ALL {
+        let began = Instant::now();
+        log::notice(format_args!("Shutdown: {} begins", phase.name()));
+        phase.run(server, deadline);
+        let took_ms = began.elapsed().as_millis();
+        log::notice(format_args!(
+            "Shutdown: {} done in {took_ms} ms",
+            phase.name()
+        ));
+    }
+}
+
+/// The end of a server that could not start: no phases, no log.
+pub(crate) fn give_up(server: &Server) {
+    server.stop.request(ShutdownOptions {
+        now: true,
+        ..ShutdownOptions::default()
+    });
+    server.post_all(|| Letter::Stop);
 }
 
 #[cfg(test)]

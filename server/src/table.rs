@@ -16,9 +16,11 @@
 
 use std::fmt;
 
-use commands::spec::{CommandSpec, Flags, Keys, Locks};
+use commands::spec::{CommandSpec, Flags, Locks};
+use resp::Args;
 
 use crate::admin;
+use crate::plan::KeyShape;
 
 /// The longest name that a command may have; a renamed one too.
 pub const NAME_MAX: usize = 64;
@@ -51,6 +53,14 @@ pub struct Command {
     pub subcommands: Vec<CommandId>,
     /// Which of the commands that the dispatcher itself must know it is.
     pub special: Special,
+    /// Where its keys are, for the common case.
+    pub key_shape: KeyShape,
+    /// Whether a unit is needed at all: a data command, keys, or locks beyond them.
+    pub needs_unit: bool,
+    /// DEBUG and MODULE: only where a parameter allows.
+    pub is_protected: bool,
+    /// About the server itself: its handler may look at clients and configuration.
+    pub is_admin: bool,
 }
 
 /// Commands that the dispatcher treats apart; everything else is said by flags.
@@ -69,15 +79,6 @@ impl Command {
     #[must_use]
     pub fn has(&self, flag: Flags) -> bool {
         self.spec.flags.meets(flag)
-    }
-
-    /// Whether a unit is needed at all: keys, or locks beyond them.
-    #[must_use]
-    pub fn needs_unit(&self) -> bool {
-        matches!(self.spec.run, Run::Data(_))
-            || self.spec.locks != Locks::Keys
-            || !matches!(self.spec.keys, Keys::None)
-            || self.special == Special::Exec
     }
 }
 
@@ -145,7 +146,7 @@ impl CommandTable {
         &mut self,
         spec: &CommandSpec<H>,
         parent: Option<CommandId>,
-        run: fn(H) -> Run,
+        wrap: fn(H) -> Run,
     ) -> CommandId {
         let id = CommandId(u16::try_from(self.commands.len()).expect("a few hundred commands"));
         assert!(spec.name.len() <= NAME_MAX, "T1");
@@ -153,16 +154,27 @@ impl CommandTable {
             Some(parent) => format!("{}|{}", self.command(parent).spec.name, spec.name).into(),
             None => spec.name.into(),
         };
+        let special = match (parent, spec.name) {
+            (None, "exec") => Special::Exec,
+            (None, "discard" | "multi" | "watch" | "quit" | "reset") => Special::RunsInMulti,
+            _ => Special::None,
+        };
+        let run = wrap(spec.run);
+        let key_shape = KeyShape::of(spec.keys);
+        let top_name = parent.map_or(spec.name, |parent| self.command(parent).spec.name);
         self.commands.push(Command {
             id,
             full_name,
             parent,
             subcommands: Vec::new(),
-            special: match (parent, spec.name) {
-                (None, "exec") => Special::Exec,
-                (None, "discard" | "multi" | "watch" | "quit" | "reset") => Special::RunsInMulti,
-                _ => Special::None,
-            },
+            special,
+            key_shape,
+            needs_unit: matches!(run, Run::Data(_))
+                || spec.locks != Locks::Keys
+                || key_shape != KeyShape::None
+                || special == Special::Exec,
+            is_admin: matches!(run, Run::Admin(_)),
+            is_protected: matches!(top_name, "debug" | "module"),
             spec: CommandSpec {
                 name: spec.name,
                 arity: spec.arity,
@@ -178,7 +190,7 @@ impl CommandTable {
                 syntax: spec.syntax,
                 tips: spec.tips,
                 subcommands: &[],
-                run: run(spec.run),
+                run,
             },
         });
         self.names
@@ -187,7 +199,7 @@ impl CommandTable {
             self.top.push(id);
         }
         for sub in spec.subcommands {
-            let sub = self.add(sub, Some(id), run);
+            let sub = self.add(sub, Some(id), wrap);
             self.commands[usize::from(id.0)].subcommands.push(sub);
         }
         id
@@ -250,6 +262,19 @@ impl CommandTable {
             }
             slot = (slot + 1) & mask;
         }
+    }
+
+    /// The command, or subcommand, that a request calls. None when there is no such command, or when a
+    /// container is called without a subcommand that it has. A container that is a command of its own
+    /// too (COMMAND, SLOWLOG's kin have none) is what it is when called alone.
+    #[inline]
+    #[must_use]
+    pub fn resolve(&self, args: Args<'_>) -> Option<&Command> {
+        let command = self.find(args.get(0))?;
+        if command.subcommands.is_empty() || (args.len() == 1 && command.spec.arity.accepts(1)) {
+            return Some(command);
+        }
+        self.find_sub(command, args.try_get(1)?)
     }
 
     /// The subcommand of `container` that `word` names (any case).

@@ -1,0 +1,227 @@
+//! One connection: its bytes on the way in and out. What its client has agreed upon is in `session`.
+//!
+//!            bytes come            all run                   output gone
+//!   idle ───────────────▶ serving ─────────▶ idle      ending ───────────▶ closed
+//!    ▲                      │  ▲
+//!    │                 Busy,│  │retry         `ending`: QUIT, protocol error, limit: what was said
+//!    └──────────────────────▼──┘              leaves first, nothing more is read
+//!                        parked
+//!
+//! | state | holds |
+//! |---|---|
+//! | idle | the parser and the session: no buffer |
+//! | half a request | `rest`, of its size; or `blob`, of the word's size |
+//! | serving, parked | an `Input` |
+//! | slow reader | `reply` grows, bounded by `client-output-buffer-limit` |
+//!
+//! K1  at most one receive and one send are under way; no receive while parked or ending.
+//! K2  bytes of pushes stand behind the reply that was made before them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use io::Token;
+use resp::{Limits, Parser, Proto, Reply};
+
+use crate::clients::{Client, ClientFlags};
+use crate::desk::Desk;
+use crate::input::Input;
+use crate::session::Session;
+use crate::table::CommandId;
+
+/// Why a connection waits with a command in its hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// A shard was held by another worker.
+    Shard,
+    /// A gate was closed: CLIENT PAUSE.
+    Gate,
+}
+
+/// A large word that is being received apart.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// What has come of it; empty while the driver fills it.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) len: usize,
+}
+
+/// What the driver has been asked to receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receiving {
+    Nothing,
+    Pool,
+    Blob,
+}
+
+/// See the page.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) token: Token,
+    pub(crate) client: Arc<Client>,
+    pub(crate) session: Session,
+    pub(crate) parser: Parser,
+    pub(crate) rest: Vec<u8>,
+    pub(crate) blob: Option<Incoming>,
+    pub(crate) input: Option<Box<Input>>,
+    pub(crate) parked: Option<Wait>,
+    pub(crate) reply: Reply,
+    pub(crate) receiving: Receiving,
+    /// Bytes that the driver still has to send.
+    pub(crate) sending_bytes: usize,
+    /// The peer has said all that it says: served, then closed.
+    pub(crate) peer_ended: bool,
+    /// Closed as soon as its output has left.
+    pub(crate) ending: bool,
+    /// In the turn's list of connections with output.
+    pub(crate) is_dirty: bool,
+    /// Since when the output is above the soft limit.
+    pub(crate) soft_since_ms: Option<i64>,
+    pub(crate) last_command: Option<CommandId>,
+    pub(crate) active_ms: i64,
+    pub(crate) net_in: u64,
+    pub(crate) net_out: u64,
+    pub(crate) commands: u64,
+}
+
+impl Connection {
+    pub(crate) fn new(token: Token, client: Arc<Client>, desk: &Desk) -> Connection {
+        Connection {
+            token,
+            client,
+            session: Session::new(desk.live.requirepass.is_none()),
+            parser: Parser::new(),
+            rest: Vec::new(),
+            blob: None,
+            input: None,
+            parked: None,
+            reply: Reply::default(),
+            receiving: Receiving::Nothing,
+            sending_bytes: 0,
+            peer_ended: false,
+            ending: false,
+            is_dirty: false,
+            soft_since_ms: None,
+            last_command: None,
+            active_ms: desk.monotonic_ms,
+            net_in: 0,
+            net_out: 0,
+            commands: 0,
+        }
+    }
+
+    /// What the client may send.
+    pub(crate) fn limits(&self, desk: &Desk) -> Limits {
+        Limits {
+            bulk_bytes_max: desk.live.settings.string_bytes_max,
+            before_login: !self.session.authenticated,
+            ..Limits::default()
+        }
+    }
+
+    /// Bytes received and not yet served.
+    pub(crate) fn query_bytes(&self) -> usize {
+        let input = self.input.as_ref().map_or(0, |input| input.bytes.len());
+        input + self.rest.len() + self.blob.as_ref().map_or(0, |blob| blob.bytes.len())
+    }
+
+    /// Bytes said and not yet gone.
+    pub(crate) fn output_bytes(&self) -> usize {
+        self.reply.len() + self.sending_bytes
+    }
+
+    /// The marks of CLIENT LIST.
+    fn flags(&self) -> u32 {
+        let mark = |is: bool, flag: u32| if is { flag } else { 0 };
+        let session = &self.session;
+        mark(session.in_multi(), ClientFlags::MULTI)
+            | mark(
+                session.watcher.as_ref().is_some_and(|w| w.is_dirty()),
+                ClientFlags::DIRTY_CAS,
+            )
+            | mark(session.monitor, ClientFlags::MONITOR)
+            | mark(
+                session.close_after_reply || self.ending,
+                ClientFlags::CLOSE_AFTER_REPLY,
+            )
+            | mark(
+                matches!(self.client.peer, io::Address::Unix(_)),
+                ClientFlags::UNIX_SOCKET,
+            )
+            | mark(session.no_evict, ClientFlags::NO_EVICT)
+            | mark(session.no_touch, ClientFlags::NO_TOUCH)
+            | mark(session.readonly, ClientFlags::READONLY)
+            | mark(session.import_source, ClientFlags::IMPORT_SOURCE)
+            | mark(self.parked.is_some(), ClientFlags::BLOCKED)
+    }
+
+    /// Publishes while `input` has been taken out to be served.
+    pub(crate) fn publish_with(&self, input: &Input) {
+        self.publish();
+        let figures = &self.client.figures;
+        figures.query_bytes.store(input.bytes.len() as u64, Relaxed);
+        let free = input.bytes.capacity() - input.bytes.len();
+        figures.query_free.store(free as u64, Relaxed);
+    }
+
+    /// Publishes what others may read.
+    pub(crate) fn publish(&self) {
+        let figures = &self.client.figures;
+        let session = &self.session;
+        // Relaxed: figures for people, each on its own.
+        figures.active_ms.store(self.active_ms, Relaxed);
+        figures
+            .last_command
+            .store(self.last_command.map_or(0, |id| id.0 + 1), Relaxed);
+        figures.db.store(session.db, Relaxed);
+        let (queued, multi_bytes) = match &session.multi {
+            Some(multi) => (
+                i32::try_from(multi.queue.len()).unwrap_or(i32::MAX),
+                multi.bytes,
+            ),
+            None => (-1, 0),
+        };
+        figures.multi.store(queued, Relaxed);
+        figures.multi_bytes.store(multi_bytes as u64, Relaxed);
+        figures.watched.store(session.watched, Relaxed);
+        figures.flags.store(self.flags(), Relaxed);
+        figures.proto.store(
+            if self.reply.proto() == Proto::Resp2 {
+                2
+            } else {
+                3
+            },
+            Relaxed,
+        );
+        let (query, capacity) = (self.query_bytes(), self.rest.capacity());
+        let input = self
+            .input
+            .as_ref()
+            .map_or(0, |input| input.bytes.capacity());
+        figures.query_bytes.store(query as u64, Relaxed);
+        figures
+            .query_free
+            .store((input + capacity).saturating_sub(query) as u64, Relaxed);
+        figures
+            .argv_bytes
+            .store(self.parser.memory_bytes() as u64, Relaxed);
+        figures.output_bytes.store(self.reply.len() as u64, Relaxed);
+        figures
+            .output_pieces
+            .store(u32::from(self.sending_bytes > 0), Relaxed);
+        figures
+            .output_list_bytes
+            .store(self.sending_bytes as u64, Relaxed);
+        figures.net_in.store(self.net_in, Relaxed);
+        figures.net_out.store(self.net_out, Relaxed);
+        figures.commands.store(self.commands, Relaxed);
+        let memory = size_of::<Connection>()
+            + input
+            + capacity
+            + self.blob.as_ref().map_or(0, |blob| blob.len)
+            + self.parser.memory_bytes()
+            + multi_bytes
+            + self.output_bytes();
+        figures.memory_bytes.store(memory as u64, Relaxed);
+    }
+}

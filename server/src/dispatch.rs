@@ -1,0 +1,466 @@
+//! A request becomes a command that runs, is queued, waits, or is refused.
+//!
+//!   words ─ known? ─ arity ─ may debug? ─ logged in? ─ in MULTI? ─ memory ─ queue ─ locks ─ gates ─ run
+//!             └───────┴───────────┴────────────┴───────────┴─────────┘ refused     └ Busy  └ closed: parked
+//!
+//! The order of the checks is Redis's, because the first that fails is the error that clients test for.
+//! A refusal inside MULTI spoils the transaction; a refused EXEC ends it, and says EXECABORT.
+//!
+//! D1  a request is answered exactly once, or parked and dispatched again from the start with nothing
+//!     changed.
+//! D2  a panic before the unit's first change costs the connection alone; after it the process ends
+//!     with a report, because a half-changed shard must not be served.
+//! D3  nothing is allocated on the way of GET, SET of a small value, INCR.
+//!
+//! Checked by: server/tests.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use commands::CommandError;
+use commands::spec::Flags;
+use resp::{Args, Reply};
+use store::{Gates, Scratch, Turn};
+
+use crate::admin::AdminCall;
+use crate::clients::Client;
+use crate::connection::Wait;
+use crate::desk::Desk;
+use crate::execute::{self, Ran};
+use crate::live::Protected;
+use crate::log;
+use crate::plan::plan;
+use crate::server::Server;
+use crate::session::{Queued, ReplyMode, Session};
+use crate::table::{Command, CommandId, Special};
+
+const NO_AUTH: CommandError = CommandError::Fixed("NOAUTH Authentication required.");
+const OOM: CommandError =
+    CommandError::Fixed("OOM command not allowed when used memory > 'maxmemory'.");
+
+/// What a worker needs to serve requests.
+#[derive(Debug)]
+pub(crate) struct Engine<'w> {
+    pub(crate) server: &'w Arc<Server>,
+    pub(crate) desk: Desk,
+    pub(crate) scratch: Scratch,
+    pub(crate) shards: Vec<usize>,
+}
+
+/// The parts of a connection that its commands see.
+pub(crate) struct Seat<'c> {
+    pub(crate) session: &'c mut Session,
+    pub(crate) client: &'c Arc<Client>,
+    pub(crate) reply: &'c mut Reply,
+    /// How often this request has found a shard held.
+    pub(crate) tries: u32,
+}
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// It has been answered.
+    Answered,
+    /// It has to come again.
+    Parked(Wait),
+    /// The connection is to be closed at once.
+    Broken,
+}
+
+impl Engine<'_> {
+    /// Serves one request.
+    #[inline]
+    pub(crate) fn serve(
+        &mut self,
+        seat: &mut Seat<'_>,
+        id: Option<CommandId>,
+        args: Args<'_>,
+    ) -> Served {
+        let silent = seat.session.reply_mode != ReplyMode::On;
+        if !silent {
+            let served = self.judge(seat, id, args);
+            if seat.session.reply_mode == ReplyMode::On {
+                return served;
+            }
+        }
+        self.serve_silent(seat, silent, id, args)
+    }
+
+    /// CLIENT REPLY OFF and SKIP: what is said is unsaid.
+    #[cold]
+    fn serve_silent(
+        &mut self,
+        seat: &mut Seat<'_>,
+        was_silent: bool,
+        id: Option<CommandId>,
+        args: Args<'_>,
+    ) -> Served {
+        if !was_silent {
+            // CLIENT REPLY OFF or SKIP has just run, and itself says nothing.
+            return Served::Answered;
+        }
+        let skip = seat.session.reply_mode == ReplyMode::SkipNext;
+        if skip {
+            seat.session.reply_mode = ReplyMode::On;
+        }
+        let mark = seat.reply.mark();
+        let served = self.judge(seat, id, args);
+        match served {
+            Served::Parked(_) if skip => seat.session.reply_mode = ReplyMode::SkipNext,
+            _ if skip || seat.session.reply_mode == ReplyMode::Off => {
+                seat.reply.truncate_to(mark);
+            }
+            _ => {}
+        }
+        served
+    }
+
+    /// Checks a request and runs, queues, parks or refuses it.
+    #[inline]
+    fn judge(&mut self, seat: &mut Seat<'_>, id: Option<CommandId>, args: Args<'_>) -> Served {
+        let server = self.server;
+        let Some(id) = id else {
+            return self.unknown(seat, server, args);
+        };
+        let command = server.commands.command(id);
+        if let Err(error) = self.check(seat, command, args) {
+            self.refuse(seat, Some(command), &error);
+            return Served::Answered;
+        }
+        if seat.session.in_multi() && command.special == Special::None {
+            return self.queue(seat, command, args);
+        }
+        self.run(seat, server, command, args)
+    }
+
+    /// Inside MULTI: keeps a command for EXEC.
+    #[cold]
+    fn queue(&mut self, seat: &mut Seat<'_>, command: &Command, args: Args<'_>) -> Served {
+        if self
+            .server
+            .store
+            .gates()
+            .closed(gates_for(command, seat.session))
+        {
+            self.desk.figures.parked_gate.add(1);
+            return Served::Parked(Wait::Gate);
+        }
+        if let Some(multi) = &mut seat.session.multi {
+            if !multi.aborted {
+                let args = args.to_owned();
+                multi.bytes += args.memory_bytes() + size_of::<Queued>();
+                multi.flags |= command.spec.flags.0;
+                multi.queue.push_back(Queued {
+                    command: command.id,
+                    args,
+                });
+            }
+            seat.reply.raw(resp::shared::QUEUED);
+        }
+        Served::Answered
+    }
+
+    /// Everything that can refuse a known command before its locks.
+    #[inline]
+    fn check(
+        &mut self,
+        seat: &Seat<'_>,
+        command: &Command,
+        args: Args<'_>,
+    ) -> Result<(), CommandError> {
+        if !command.spec.arity.accepts(args.len()) {
+            return Err(wrong_arity(command));
+        }
+        // All that is rare is looked at behind one test.
+        let flags = command.spec.flags;
+        if command.is_protected || !seat.session.authenticated || seat.session.multi.is_some() {
+            self.check_rare(seat, command)?;
+        }
+        if self.desk.live.maxmemory > 0 {
+            let queued = seat.session.multi.as_ref().map_or(0, |multi| multi.flags);
+            let is_exec = command.special == Special::Exec;
+            let denies =
+                flags.meets(Flags::DENY_OOM) || (is_exec && queued & Flags::DENY_OOM.0 != 0);
+            if denies && os::alloc::used_bytes() > self.desk.live.maxmemory {
+                return Err(OOM);
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn check_rare(&self, seat: &Seat<'_>, command: &Command) -> Result<(), CommandError> {
+        if command.is_protected {
+            let (switch, name, option) = if command.spec.name == "debug" {
+                (
+                    self.desk.live.enable_debug_command,
+                    "DEBUG",
+                    "enable-debug-command",
+                )
+            } else {
+                (
+                    self.desk.live.enable_module_command,
+                    "MODULE",
+                    "enable-module-command",
+                )
+            };
+            let allowed = match switch {
+                Protected::No => false,
+                Protected::Yes => true,
+                Protected::Local => seat.client.peer.is_local(),
+            };
+            if !allowed {
+                let text = format!(
+                    "ERR {name} command not allowed. If the {option} option is set to \"local\", you \
+                     can run it from a local connection, otherwise you need to set this option in the \
+                     configuration file, and then restart the server."
+                );
+                return Err(CommandError::Text(text.into()));
+            }
+        }
+        if !seat.session.authenticated && !command.has(Flags::NO_AUTH) {
+            return Err(NO_AUTH);
+        }
+        // MULTI and WATCH have the flag as well, and texts of their own.
+        if seat.session.in_multi()
+            && command.has(Flags::NO_MULTI)
+            && command.special == Special::None
+        {
+            return Err(CommandError::Fixed(
+                "ERR Command not allowed inside a transaction",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Locks, looks at the gates, runs, lets go.
+    #[inline]
+    fn run(
+        &mut self,
+        seat: &mut Seat<'_>,
+        server: &Arc<Server>,
+        command: &Command,
+        args: Args<'_>,
+    ) -> Served {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if command.needs_unit {
+                self.run_in_unit(seat, server, command, args)
+            } else {
+                self.run_bare(seat, server, command, args)
+            }
+        }));
+        match outcome {
+            Ok(served) => served,
+            Err(_) => self.survive_panic(seat, command),
+        }
+    }
+
+    #[inline]
+    fn run_in_unit(
+        &mut self,
+        seat: &mut Seat<'_>,
+        server: &Arc<Server>,
+        command: &Command,
+        args: Args<'_>,
+    ) -> Served {
+        let store = &server.store;
+        let plan = plan(
+            command,
+            args,
+            seat.session,
+            store,
+            &server.commands,
+            &mut self.shards,
+        );
+        let turn = Turn {
+            worker: self.desk.worker,
+            db: seat.session.db,
+            clock_ms: self.desk.clock_ms,
+            tries: seat.tries,
+            no_touch: seat.session.no_touch,
+            scratch: &mut self.scratch,
+        };
+        let Ok(mut unit) = store.begin(plan, turn) else {
+            self.desk.figures.parked_busy.add(1);
+            return Served::Parked(Wait::Shard);
+        };
+        if unit.gates().closed(gates_for(command, seat.session)) {
+            drop(unit);
+            self.desk.figures.parked_gate.add(1);
+            return Served::Parked(Wait::Gate);
+        }
+        let ran = execute::run(&mut AdminCall {
+            args,
+            command,
+            unit: Some(&mut unit),
+            reply: &mut *seat.reply,
+            server,
+            desk: &mut self.desk,
+            session: &mut *seat.session,
+            client: seat.client,
+        });
+        unit.finish();
+        match ran {
+            Ran::Answered => Served::Answered,
+            Ran::Busy => {
+                self.desk.figures.parked_busy.add(1);
+                Served::Parked(Wait::Shard)
+            }
+        }
+    }
+
+    fn run_bare(
+        &mut self,
+        seat: &mut Seat<'_>,
+        server: &Arc<Server>,
+        command: &Command,
+        args: Args<'_>,
+    ) -> Served {
+        if server
+            .store
+            .gates()
+            .closed(gates_for(command, seat.session))
+        {
+            self.desk.figures.parked_gate.add(1);
+            return Served::Parked(Wait::Gate);
+        }
+        execute::run(&mut AdminCall {
+            args,
+            command,
+            unit: None,
+            reply: &mut *seat.reply,
+            server,
+            desk: &mut self.desk,
+            session: &mut *seat.session,
+            client: seat.client,
+        });
+        Served::Answered
+    }
+
+    /// D2.
+    #[cold]
+    fn survive_panic(&mut self, seat: &Seat<'_>, command: &Command) -> Served {
+        if self.server.store.is_half_changed() {
+            log::warning(format_args!(
+                "A panic in '{}' has left a shard half changed: stopping at once",
+                command.full_name
+            ));
+            std::process::abort();
+        }
+        log::warning(format_args!(
+            "A panic in '{}' changed nothing; closing its client id={} addr={}",
+            command.full_name, seat.client.id.0, seat.client.peer
+        ));
+        self.desk.figures.panics.add(1);
+        Served::Broken
+    }
+
+    /// Answers with an error before the command has run.
+    #[cold]
+    fn refuse(&mut self, seat: &mut Seat<'_>, command: Option<&Command>, error: &CommandError) {
+        let text = error.text();
+        if let Some(command) = command {
+            self.desk.figures.command(command.id).rejected.add(1);
+        }
+        if command.is_some_and(|command| command.special == Special::Exec)
+            && seat.session.multi.take().is_some()
+        {
+            if let Some(watcher) = seat.session.watcher.take() {
+                self.server.store.unwatch(&watcher);
+                seat.session.watched = 0;
+                self.server.watching_clients.fetch_sub(1, Ordering::Relaxed);
+            }
+            let text = format!("EXECABORT Transaction discarded because of: {text}");
+            return self.answer_error(seat, &text);
+        }
+        seat.session.abort_multi();
+        self.answer_error(seat, &text);
+    }
+
+    fn answer_error(&mut self, seat: &mut Seat<'_>, text: &str) {
+        seat.reply.error(text.as_bytes());
+        self.desk.figures.error_replies.add(1);
+        self.desk.statistics.count_error(text);
+    }
+
+    /// There is no such command, or no such subcommand.
+    #[cold]
+    fn unknown(&mut self, seat: &mut Seat<'_>, server: &Arc<Server>, args: Args<'_>) -> Served {
+        let name = args.get(0);
+        if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
+            warn_of_attack(&seat.client.peer, self.desk.monotonic_ms);
+            return Served::Broken;
+        }
+        let text = match server.commands.find(name) {
+            Some(container) if args.len() > 1 => {
+                let sub = lossy(args.get(1), 128);
+                let container = container.spec.name.to_uppercase();
+                format!("ERR unknown subcommand '{sub}'. Try {container} HELP.")
+            }
+            Some(container) => return self.refuse_arity(seat, container),
+            None => {
+                let mut words = String::new();
+                for word in args.skip(1) {
+                    if words.len() >= 128 {
+                        break;
+                    }
+                    let room = 128 - words.len();
+                    words.push_str(&format!("'{}' ", lossy(word, room)));
+                }
+                let name = lossy(name, 128);
+                format!("ERR unknown command '{name}', with args beginning with: {words}")
+            }
+        };
+        self.refuse(seat, None, &CommandError::Text(text.into()));
+        Served::Answered
+    }
+
+    fn refuse_arity(&mut self, seat: &mut Seat<'_>, command: &Command) -> Served {
+        self.refuse(seat, Some(command), &wrong_arity(command));
+        Served::Answered
+    }
+}
+
+fn wrong_arity(command: &Command) -> CommandError {
+    let text = format!(
+        "ERR wrong number of arguments for '{}' command",
+        command.full_name
+    );
+    CommandError::Text(text.into())
+}
+
+/// The beginning of a word as text.
+fn lossy(word: &[u8], bytes_max: usize) -> String {
+    String::from_utf8_lossy(&word[..word.len().min(bytes_max)]).into_owned()
+}
+
+/// Which gates stop a command.
+#[inline]
+fn gates_for(command: &Command, session: &Session) -> u64 {
+    let queued = match &session.multi {
+        Some(multi) if command.special == Special::Exec => multi.flags,
+        _ => 0,
+    };
+    let writes = (Flags::WRITE.0 | Flags::MAY_REPLICATE.0) & (command.spec.flags.0 | queued) != 0;
+    if writes {
+        Gates::PAUSE_ALL | Gates::PAUSE_WRITES
+    } else {
+        Gates::PAUSE_ALL
+    }
+}
+
+/// Somebody's browser is being used against us; said once a minute at most.
+fn warn_of_attack(peer: &io::Address, monotonic_ms: i64) {
+    static LAST_MS: AtomicI64 = AtomicI64::new(i64::MIN);
+    let last = LAST_MS.load(Ordering::Relaxed);
+    if monotonic_ms.saturating_sub(last) < 60_000 {
+        return;
+    }
+    LAST_MS.store(monotonic_ms, Ordering::Relaxed);
+    log::warning(format_args!(
+        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands \
+         to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to \
+         compromise your Redis instance. Connection from {peer} aborted."
+    ));
+}

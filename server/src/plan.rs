@@ -1,0 +1,111 @@
+//! From a command and its words to the locks that it needs.
+//!
+//! | row, request | plan |
+//! |---|---|
+//! | one key at a fixed place (GET, SET, INCR) | that shard; nothing is collected |
+//! | several keys | their shards |
+//! | `Locks::Wide`, `Locks::OneByOne` | as the row says |
+//! | EXEC | shards of all queued commands' keys and of the watched keys; wide, when a queued command needs more than keys |
+//! | no key | nothing |
+//!
+//! **Invariant:** what is planned covers what runs: the same key table serves both (`commands::keys`),
+//! and a queued command cannot change between plan and run, because only its own worker has it.
+
+use commands::spec::{Begin, Find, KeyAt, Keys, Locks};
+use resp::Args;
+use store::{Plan, Store};
+
+use crate::session::Session;
+use crate::table::{Command, CommandTable, Special};
+
+/// Where a command's keys are, as the hot path wants to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyShape {
+    /// It has none.
+    None,
+    /// Exactly one, at this word.
+    One(u16),
+    /// To be looked for.
+    Many,
+}
+
+impl KeyShape {
+    /// The shape of a row's keys.
+    #[must_use]
+    pub const fn of(keys: Keys) -> KeyShape {
+        match keys {
+            Keys::None | Keys::At([]) => KeyShape::None,
+            Keys::At(
+                [
+                    KeyAt {
+                        begin: Begin::Index(at),
+                        find: Find::Range { last: 0, .. },
+                        ..
+                    },
+                ],
+            ) => KeyShape::One(*at),
+            Keys::At(_) => KeyShape::Many,
+        }
+    }
+}
+
+/// The plan for one request. `shards` is the worker's vector for the several case.
+#[inline]
+pub(crate) fn plan<'p>(
+    command: &Command,
+    args: Args<'_>,
+    session: &Session,
+    store: &Store,
+    commands: &CommandTable,
+    shards: &'p mut Vec<usize>,
+) -> Plan<'p> {
+    if command.spec.locks == Locks::Keys
+        && let KeyShape::One(at) = command.key_shape
+        && let Some(word) = args.try_get(usize::from(at))
+    {
+        return Plan::Narrow(store.key(word).shard());
+    }
+    shards.clear();
+    let enough = if command.special == Special::Exec {
+        plan_exec(session, store, commands, shards)
+    } else {
+        add_keys(command, args, store, shards);
+        command.spec.locks
+    };
+    match (enough, shards.as_slice()) {
+        (Locks::Wide, _) => Plan::Wide,
+        (Locks::OneByOne, _) => Plan::OneByOne,
+        (Locks::Keys, []) => Plan::Nothing,
+        (Locks::Keys, [one]) => Plan::Narrow(*one),
+        (Locks::Keys, several) => Plan::Several(several),
+    }
+}
+
+fn plan_exec(
+    session: &Session,
+    store: &Store,
+    commands: &CommandTable,
+    shards: &mut Vec<usize>,
+) -> Locks {
+    if let Some(watcher) = &session.watcher {
+        watcher.shards(shards);
+    }
+    let Some(multi) = session.multi.as_ref().filter(|multi| !multi.aborted) else {
+        return Locks::Keys;
+    };
+    for queued in &multi.queue {
+        let command = commands.command(queued.command);
+        if command.spec.locks != Locks::Keys {
+            return Locks::Wide;
+        }
+        add_keys(command, queued.args.as_args(), store, shards);
+    }
+    Locks::Keys
+}
+
+fn add_keys(command: &Command, args: Args<'_>, store: &Store, shards: &mut Vec<usize>) {
+    if command.key_shape != KeyShape::None {
+        let keys = commands::keys::positions(command.spec.keys, args);
+        shards.extend(keys.map(|(at, _)| store.key(args.get(at)).shard()));
+    }
+}

@@ -1,0 +1,128 @@
+//! Timers: what a worker does for its own connections, and worker 0 for all, `hz` times a second.
+//!
+//! Connections are looked at in slices, so that each is seen once a second however many there are.
+
+use io::{Close, Driver};
+use store::{CycleLimits, Turn};
+
+use super::Worker;
+use crate::log;
+
+/// Connections looked at in one run, at least.
+const SLICE_MIN: usize = 5;
+/// Share of a worker's time that the expire cycle may take, in percent at effort 1, and the growth a
+/// step of effort: Redis's numbers.
+const EXPIRE_SHARE: u64 = 25;
+const EXPIRE_SHARE_STEP: u64 = 2;
+
+/// When the timers run next, and where they are.
+#[derive(Debug, Default)]
+pub(super) struct Cron {
+    pub(super) next_ms: i64,
+    /// The next place to look at.
+    cursor: usize,
+    next_sample_ms: i64,
+}
+
+impl<D: Driver> Worker<'_, D> {
+    /// Runs the timers once.
+    pub(super) fn run_cron(&mut self) {
+        let hz = i64::from(self.engine.desk.live.hz.clamp(1, 500));
+        let now_ms = self.engine.desk.monotonic_ms;
+        // From now, not from the last time: a worker that was late does not run twice at once.
+        self.cron.next_ms = now_ms + 1_000 / hz;
+        self.look_at_connections(hz as usize);
+        if self.index() == 0 {
+            self.expire(hz as u64);
+            if now_ms >= self.cron.next_sample_ms {
+                self.cron.next_sample_ms = now_ms + 100;
+                self.sample_rates();
+            }
+        }
+    }
+
+    /// `timeout`, soft output limits.
+    fn look_at_connections(&mut self, hz: usize) {
+        let slice = (self.connections.len() / hz)
+            .max(SLICE_MIN)
+            .min(self.connections.len());
+        for _ in 0..slice {
+            if self.cron.cursor >= self.connections.len() {
+                self.cron.cursor = 0;
+            }
+            let place = self.cron.cursor;
+            self.cron.cursor += 1;
+            if self.is_idle_too_long(place) {
+                log::verbose(format_args!("Closing idle client"));
+                self.engine.desk.figures.timed_out_clients.add(1);
+                self.close(place, Close::Now);
+            } else {
+                self.check_output_limit(place);
+            }
+        }
+    }
+
+    fn is_idle_too_long(&self, place: usize) -> bool {
+        let (Some(timeout), Some(connection)) =
+            (self.engine.desk.live.timeout, &self.connections[place])
+        else {
+            return false;
+        };
+        let idle_ms = self.engine.desk.monotonic_ms - connection.active_ms;
+        connection.parked.is_none()
+            && !connection.session.monitor
+            && idle_ms > i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The active expire cycle, within its share of the time.
+    fn expire(&mut self, hz: u64) {
+        let effort = u64::from(self.engine.desk.live.active_expire_effort.clamp(1, 10)) - 1;
+        let share = EXPIRE_SHARE + EXPIRE_SHARE_STEP * effort;
+        let budget_us = u128::from(1_000_000 * share / hz / 100);
+        let desk = &self.engine.desk;
+        let turn = Turn {
+            worker: desk.worker,
+            db: 0,
+            clock_ms: desk.clock_ms,
+            tries: 0,
+            no_touch: true,
+            scratch: &mut self.engine.scratch,
+        };
+        let limits = CycleLimits {
+            per_hold: 64,
+            total: usize::MAX,
+        };
+        let began = self.net.monotonic();
+        let net = &self.net;
+        let cycle = self.engine.server.store.expire_cycle(turn, limits, || {
+            (net.monotonic() - began).as_micros() < budget_us
+        });
+        desk.figures.active_expired.add(cycle.expired);
+        let took_ms = (self.net.monotonic() - began).as_millis() as u64;
+        let threshold = desk.live.latency_monitor_threshold_ms;
+        if threshold > 0 && took_ms >= threshold {
+            let unix_s = desk.clock_ms.div_euclid(1_000);
+            self.engine
+                .server
+                .latency
+                .enter("expire-cycle", unix_s, took_ms);
+        }
+    }
+
+    fn sample_rates(&mut self) {
+        let desk = &self.engine.desk;
+        let totals = desk.statistics.totals();
+        let mut rates = self.engine.server.rates.lock();
+        rates
+            .commands
+            .sample(desk.monotonic_ms, totals.commands_processed);
+        rates
+            .input_bytes
+            .sample(desk.monotonic_ms, totals.net_input_bytes);
+        rates
+            .output_bytes
+            .sample(desk.monotonic_ms, totals.net_output_bytes);
+        rates.turns.sample(desk.monotonic_ms, totals.turns);
+        rates.turns_us.sample(desk.monotonic_ms, totals.turns_us);
+    }
+}

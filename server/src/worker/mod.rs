@@ -1,0 +1,313 @@
+//! A worker: one thread, one event loop, its share of the connections.
+//!
+//!   wait ─▶ letters ─▶ completions ─▶ parked again ─▶ batches ─▶ one send a connection ─▶ timers ─┐
+//!     ▲                                                                                           │
+//!     └───────────────────────────────────────────────────────────────────────────────────────────┘
+//!
+//! The page is `docs/design/worker.md`. A worker never waits for anything but its driver: a shard that
+//! is held parks the connection, a full socket leaves the rest to the driver.
+//!
+//! W1  a connection is in `connections` from `attach` to `close`, at its token's place.
+//! W2  a connection with requests to serve is in `ready` or in `parked`, once; with output that the
+//!     driver does not have yet, in `dirty`, once.
+//! W3  an idle connection has a receive under way.
+//!
+//! Checked by: server/tests, tests/sim.
+
+mod arrive;
+mod bytes;
+mod cron;
+mod serve;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use io::{Close, Completion, Driver, Token};
+use store::Scratch;
+
+use crate::clients::{Claim, ClientId};
+use crate::connection::{Connection, Wait};
+use crate::desk::Desk;
+use crate::dispatch::Engine;
+use crate::input::Input;
+use crate::listen::Listeners;
+use crate::log;
+use crate::mailbox::Letter;
+use crate::server::Server;
+use crate::worker::cron::Cron;
+
+/// Empty buffers of each kind that a worker keeps for its next connections.
+const KEPT: usize = 64;
+
+/// How long a turn may wait when a shard has been held for many turns already.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
+/// So many turns a parked command is tried again without any pause.
+const BUSY_TURNS: u32 = 64;
+/// How often a connection that a pause has parked is looked at, if nobody wakes it before.
+const GATE_PAUSE: Duration = Duration::from_millis(10);
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker<'w, D> {
+    net: D,
+    engine: Engine<'w>,
+    /// By token's place (W1). Boxed: connections are taken out while they are served.
+    connections: Vec<Option<Box<Connection>>>,
+    by_client: HashMap<ClientId, Token>,
+    /// Places of connections that have something to be served, in the order in which it came.
+    ready: VecDeque<usize>,
+    parked: Vec<usize>,
+    dirty: Vec<usize>,
+    /// Those of one batch; kept for its memory.
+    group: Vec<usize>,
+    inputs: Vec<Box<Input>>,
+    /// Emptied reply vectors.
+    spares: Vec<Vec<u8>>,
+    letters: VecDeque<Letter>,
+    completions: Vec<Completion>,
+    listeners: Listeners,
+    cron: Cron,
+    stopping: bool,
+    /// When what has not left is cut off.
+    stop_deadline_ms: i64,
+}
+
+impl<'w, D: Driver> Worker<'w, D> {
+    /// A worker that has no connection yet.
+    pub(crate) fn new(index: usize, server: &'w Arc<Server>, net: D) -> Worker<'w, D> {
+        server.mailboxes[index].set_waker(net.waker());
+        let mut worker = Worker {
+            net,
+            engine: Engine {
+                server,
+                desk: Desk::new(index, server),
+                scratch: Scratch::new(),
+                shards: Vec::new(),
+            },
+            connections: Vec::new(),
+            by_client: HashMap::new(),
+            ready: VecDeque::new(),
+            parked: Vec::new(),
+            dirty: Vec::new(),
+            group: Vec::new(),
+            inputs: Vec::new(),
+            spares: Vec::new(),
+            letters: VecDeque::new(),
+            completions: Vec::new(),
+            listeners: Listeners::default(),
+            cron: Cron::default(),
+            stopping: false,
+            stop_deadline_ms: i64::MAX,
+        };
+        worker.read_clock();
+        worker
+    }
+
+    /// Opens the listeners that the server wants and closes the others. Worker 0's task.
+    pub(crate) fn listen(&mut self) -> std::io::Result<()> {
+        self.listeners.reconcile(&mut self.net, self.engine.server)
+    }
+
+    /// Serves until the server stops.
+    pub(crate) fn run(&mut self) {
+        while !self.is_done() {
+            self.turn();
+        }
+        self.engine.server.stop.worker_gone();
+    }
+
+    /// Whether the server stops and there is nothing left to be sent, or no time for it.
+    fn is_done(&self) -> bool {
+        self.stopping
+            && (self.net.live() == 0 || self.engine.desk.monotonic_ms >= self.stop_deadline_ms)
+    }
+
+    /// One round of the loop.
+    pub(crate) fn turn(&mut self) {
+        let mut completions = std::mem::take(&mut self.completions);
+        if let Err(error) = self.net.wait(Some(self.patience()), &mut completions) {
+            // A loop that cannot wait cannot serve: nothing can be done about it here.
+            log::warning(format_args!(
+                "The event loop of worker {} failed: {error}",
+                self.index()
+            ));
+            std::process::abort();
+        }
+        self.read_clock();
+        let began_us = self.net.monotonic();
+        self.engine.desk.refresh(self.engine.server);
+        self.read_letters();
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        self.retry_parked();
+        self.serve_ready();
+        self.flush();
+        if self.engine.desk.monotonic_ms >= self.cron.next_ms {
+            self.run_cron();
+        }
+        let figures = &self.engine.desk.figures;
+        figures.turns.add(1);
+        figures
+            .turns_us
+            .add((self.net.monotonic() - began_us).as_micros() as u64);
+    }
+
+    fn index(&self) -> usize {
+        self.engine.desk.worker
+    }
+
+    /// How long the next wait may last.
+    fn patience(&self) -> Duration {
+        if !self.ready.is_empty() || !self.dirty.is_empty() {
+            return Duration::ZERO;
+        }
+        let until_cron = self.cron.next_ms - self.engine.desk.monotonic_ms;
+        let mut patience = Duration::from_millis(until_cron.max(0) as u64);
+        for &place in &self.parked {
+            let Some(connection) = &self.connections[place] else {
+                continue;
+            };
+            let tries = connection.input.as_ref().map_or(0, |input| input.tries);
+            patience = patience.min(match connection.parked {
+                Some(Wait::Shard) if tries < BUSY_TURNS => return Duration::ZERO,
+                Some(Wait::Shard) => BUSY_PAUSE,
+                Some(Wait::Gate) => GATE_PAUSE,
+                None => continue,
+            });
+        }
+        patience
+    }
+
+    fn read_clock(&mut self) {
+        let desk = &mut self.engine.desk;
+        desk.clock_ms = self.net.unix_time().as_millis() as i64;
+        desk.monotonic_ms = self.net.monotonic().as_millis() as i64;
+        desk.clock_is_stale = false;
+    }
+
+    fn read_letters(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.engine.server.mailboxes[self.index()].collect(&mut letters);
+        for letter in letters.drain(..) {
+            match letter {
+                Letter::Newcomer(socket) => self.attach(*socket),
+                Letter::Claimed(client) => {
+                    if let Some(&token) = self.by_client.get(&client) {
+                        self.close(token.index(), Close::Now);
+                    }
+                }
+                Letter::Push { to, bytes } => self.push(to, &bytes),
+                // Parked connections are tried again each turn; the letter was the wake-up.
+                Letter::Retry => {}
+                Letter::Listen => {
+                    if let Err(error) = self.listen() {
+                        log::warning(format_args!("Could not listen: {error}"));
+                    }
+                }
+                Letter::Stop => self.begin_stop(),
+            }
+        }
+        self.letters = letters;
+    }
+
+    fn push(&mut self, to: ClientId, bytes: &[u8]) {
+        let Some(&token) = self.by_client.get(&to) else {
+            return;
+        };
+        let place = token.index();
+        if let Some(connection) = &mut self.connections[place]
+            && !connection.ending
+        {
+            connection.reply.raw(bytes);
+            self.mark_dirty(place);
+        }
+    }
+
+    fn mark_dirty(&mut self, place: usize) {
+        if let Some(connection) = &mut self.connections[place]
+            && !connection.is_dirty
+        {
+            connection.is_dirty = true;
+            self.dirty.push(place);
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Accepted { socket, .. } => self.accepted(socket),
+            Completion::AcceptPaused { error, .. } => {
+                log::warning(format_args!("Accepting client connection: {error}"));
+            }
+            Completion::Received { token, buf, result } => self.received(token, buf, result),
+            Completion::Sent {
+                token,
+                chunks,
+                result,
+            } => self.sent(token, chunks, result),
+            // Neither is asked for: connections are not begun here, and nobody waits without reading.
+            Completion::Connected { .. } | Completion::Readable { .. } => {}
+        }
+    }
+
+    /// The server stops: no more newcomers, and clients leave when they have what they were told.
+    fn begin_stop(&mut self) {
+        if !self.engine.server.stop.is_requested() || self.stopping {
+            return;
+        }
+        self.stopping = true;
+        let patience = self.engine.server.stop.patience(&self.engine.desk.live);
+        let patience_ms = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+        self.stop_deadline_ms = self.engine.desk.monotonic_ms.saturating_add(patience_ms);
+        self.listeners.close_all(&mut self.net);
+        for place in 0..self.connections.len() {
+            if let Some(connection) = &mut self.connections[place] {
+                connection.ending = true;
+                self.mark_dirty(place);
+            }
+        }
+    }
+
+    /// Closes a connection and forgets it.
+    fn close(&mut self, place: usize, how: Close) {
+        if let Some(connection) = self.connections[place].take() {
+            self.bury(connection, how);
+        }
+    }
+
+    /// Closes a connection that has been taken out of its place.
+    fn bury(&mut self, mut connection: Box<Connection>, how: Close) {
+        let server = self.engine.server;
+        let client = &connection.client;
+        // Who lost the claim to a killer has nothing more to do: the client is gone for both.
+        client.try_claim(Claim::Closed);
+        self.net.close(connection.token, how);
+        self.by_client.remove(&client.id);
+        server.clients.leave(client.id);
+        server.clients.dismiss(self.index());
+        if connection.session.monitor {
+            server.monitors.leave(client.id);
+        }
+        if let Some(watcher) = connection.session.watcher.take() {
+            server.store.unwatch(&watcher);
+            server
+                .watching_clients
+                .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        if let Some(input) = connection.input.take() {
+            self.keep_input(input);
+        }
+    }
+
+    fn keep_input(&mut self, mut input: Box<Input>) {
+        let (_, buffer) = input.take_rest();
+        if let Some(buffer) = buffer {
+            self.net.recycle(buffer);
+        }
+        if self.inputs.len() < KEPT {
+            self.inputs.push(input);
+        }
+    }
+}

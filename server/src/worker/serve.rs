@@ -1,0 +1,287 @@
+//! Batches: requests of all ready connections are cut, their keys touched ahead, then they run.
+//!
+//!   ready   A B C D …      cut up to AHEAD requests from as many connections as that takes
+//!   touch   segment of every key, then entry of every key: the misses overlap
+//!   run     A's in order, B's in order, …
+//!
+//! Measured on five million keys: a look-up costs 95 ns in batches of 16 and 450 to 580 one by one
+//! (DESIGN section 4). With one request in hand there is nothing to overlap, and nothing is touched.
+//!
+//! **Invariant:** a connection's requests run in the order in which they came, whatever parks.
+
+use io::{Close, Driver};
+use store::{Key, Stage};
+
+use super::Worker;
+use crate::clients::Claim;
+use crate::connection::{Connection, Wait};
+use crate::dispatch::{Seat, Served};
+use crate::input::{AHEAD, Behind, Input};
+use crate::log;
+use crate::plan::KeyShape;
+
+/// Keys touched ahead in one batch.
+const KEYS_AHEAD: usize = 2 * AHEAD;
+
+impl<D: Driver> Worker<'_, D> {
+    /// Parked connections come again.
+    pub(super) fn retry_parked(&mut self) {
+        for place in std::mem::take(&mut self.parked) {
+            if let Some(connection) = &mut self.connections[place] {
+                if connection.parked.take().is_some() {
+                    self.ready.push_back(place);
+                }
+            }
+        }
+    }
+
+    /// Serves everything that is ready.
+    pub(super) fn serve_ready(&mut self) {
+        let mut group = std::mem::take(&mut self.group);
+        while !self.ready.is_empty() {
+            let cut = self.gather(&mut group);
+            if cut > 1 {
+                self.touch_ahead(&group);
+            }
+            for place in group.drain(..) {
+                self.serve_one(place);
+            }
+        }
+        self.group = group;
+    }
+
+    /// Takes connections and cuts their requests until a batch is full; gives how many requests.
+    fn gather(&mut self, group: &mut Vec<usize>) -> usize {
+        let (commands, desk) = (&self.engine.server.commands, &self.engine.desk);
+        let mut cut = 0;
+        while cut < AHEAD
+            && let Some(place) = self.ready.pop_front()
+        {
+            let Some(connection) = &mut self.connections[place] else {
+                continue;
+            };
+            let limits = connection.limits(desk);
+            let Some(input) = &mut connection.input else {
+                continue;
+            };
+            if input.is_served() {
+                // Before login each request may change what the next one may be.
+                let wanted = if limits.before_login { 1 } else { AHEAD };
+                input.cut(&mut connection.parser, &limits, commands, wanted);
+            }
+            cut += input.requests.len() - input.next;
+            group.push(place);
+        }
+        cut
+    }
+
+    /// Touches what the batch will need, stage by stage.
+    fn touch_ahead(&self, group: &[usize]) {
+        let server = self.engine.server;
+        let store = &server.store;
+        let mut keys: [Option<(u32, Key<'_>)>; KEYS_AHEAD] = [None; KEYS_AHEAD];
+        let mut count = 0;
+        'all: for &place in group {
+            let Some(connection) = &self.connections[place] else {
+                continue;
+            };
+            let Some(input) = &connection.input else {
+                continue;
+            };
+            let db = connection.session.db;
+            for cut in &input.requests[input.next..] {
+                let Some(id) = cut.command else { continue };
+                let command = server.commands.command(id);
+                let args = input.batch.args(&input.bytes, cut.request);
+                match command.key_shape {
+                    KeyShape::None => {}
+                    KeyShape::One(at) => {
+                        let Some(word) = args.try_get(usize::from(at)) else {
+                            continue;
+                        };
+                        if count == KEYS_AHEAD {
+                            break 'all;
+                        }
+                        keys[count] = Some((db, store.key(word)));
+                        count += 1;
+                    }
+                    KeyShape::Many => {
+                        for (at, _) in commands::keys::positions(command.spec.keys, args) {
+                            if count == KEYS_AHEAD {
+                                break 'all;
+                            }
+                            keys[count] = Some((db, store.key(args.get(at))));
+                            count += 1;
+                        }
+                    }
+                }
+            }
+        }
+        for stage in [Stage::Segment, Stage::Entry] {
+            for &(db, key) in keys[..count].iter().flatten() {
+                store.prefetch(stage, db, key);
+            }
+        }
+    }
+
+    /// Runs the requests that were cut for a connection, and sees what stands behind them.
+    fn serve_one(&mut self, place: usize) {
+        let Some(mut connection) = self.connections[place].take() else {
+            return;
+        };
+        let Some(mut input) = connection.input.take() else {
+            self.connections[place] = Some(connection);
+            return;
+        };
+        if connection.reply.is_empty() && connection.sending_bytes == 0 {
+            // Said into a spare vector, not into a new one.
+            let spare = self.spares.pop().unwrap_or_default();
+            drop(connection.reply.take(spare));
+        }
+        let fate = self.run_requests(&mut connection, &mut input);
+        connection.publish();
+        match fate {
+            Fate::Served => {
+                self.connections[place] = Some(connection);
+                self.go_on(place, input);
+            }
+            Fate::Parked(wait) => {
+                connection.parked = Some(wait);
+                connection.input = Some(input);
+                connection.publish();
+                self.connections[place] = Some(connection);
+                self.parked.push(place);
+            }
+            Fate::Ending => {
+                connection.ending = true;
+                self.keep_input(input);
+                self.connections[place] = Some(connection);
+            }
+            Fate::Broken => {
+                self.keep_input(input);
+                return self.bury(connection, Close::Now);
+            }
+        }
+        self.mark_output(place);
+    }
+
+    fn run_requests(&mut self, connection: &mut Connection, input: &mut Input) -> Fate {
+        let limit = self.engine.desk.live.output_limits[0];
+        let is_limited = limit.hard_bytes > 0;
+        while let Some(cut) = input.requests.get(input.next) {
+            if connection.client.claim() != Claim::Open {
+                return Fate::Broken;
+            }
+            connection.last_command = cut.command;
+            if let Some(id) = cut.command
+                && self.engine.server.commands.command(id).is_admin
+            {
+                // It may look at its own client.
+                connection.publish_with(input);
+            }
+            let args = input.batch.args(&input.bytes, cut.request);
+            let mut seat = Seat {
+                session: &mut connection.session,
+                client: &connection.client,
+                reply: &mut connection.reply,
+                tries: input.tries,
+            };
+            match self.engine.serve(&mut seat, cut.command, args) {
+                Served::Answered => {}
+                Served::Parked(wait) => {
+                    input.tries = input.tries.saturating_add(1);
+                    return Fate::Parked(wait);
+                }
+                Served::Broken => return Fate::Broken,
+            }
+            input.next += 1;
+            input.tries = 0;
+            connection.commands += 1;
+            if connection.session.close_after_reply {
+                return Fate::Ending;
+            }
+            if is_limited && connection.output_bytes() as u64 >= limit.hard_bytes {
+                // Looked at again, and logged, where the output is judged.
+                return Fate::Ending;
+            }
+            if self.engine.desk.clock_is_stale {
+                self.read_clock();
+            }
+        }
+        Fate::Served
+    }
+
+    /// All cut requests have run: more of them, half a one, nonsense, or the end.
+    fn go_on(&mut self, place: usize, input: Box<Input>) {
+        match input.behind {
+            Behind::More => {
+                if let Some(connection) = &mut self.connections[place] {
+                    connection.input = Some(input);
+                    self.ready.push_back(place);
+                }
+            }
+            Behind::Blob { at, len } => self.begin_blob(place, input, at, len),
+            Behind::Rest => {
+                self.put_away(place, input);
+                self.receive_or_end(place);
+            }
+            Behind::Refused => {
+                if let Some(connection) = &mut self.connections[place] {
+                    let text = commands::CommandError::Refused.text();
+                    connection.reply.error(text.as_bytes());
+                    self.engine.desk.figures.error_replies.add(1);
+                    self.engine.desk.statistics.count_error(&text);
+                    connection.session.abort_multi();
+                    connection.input = Some(input);
+                    self.ready.push_back(place);
+                }
+            }
+            Behind::Error(error) => {
+                if let Some(connection) = &mut self.connections[place] {
+                    let text = error.text();
+                    log::verbose(format_args!(
+                        "Protocol error ({}) from client: id={} addr={}",
+                        String::from_utf8_lossy(&text),
+                        connection.client.id.0,
+                        connection.client.peer
+                    ));
+                    error.write(&mut connection.reply);
+                    self.engine.desk.figures.error_replies.add(1);
+                    self.engine.desk.statistics.count_error("ERR");
+                    connection.ending = true;
+                }
+                self.keep_input(input);
+            }
+        }
+    }
+
+    fn receive_or_end(&mut self, place: usize) {
+        if let Some(connection) = &mut self.connections[place]
+            && connection.peer_ended
+        {
+            connection.ending = true;
+            return self.mark_dirty(place);
+        }
+        self.receive_more(place);
+    }
+
+    /// A connection that has said something, or is ending, is looked at when the turn ends.
+    fn mark_output(&mut self, place: usize) {
+        let Some(connection) = &self.connections[place] else {
+            return;
+        };
+        if connection.ending || !connection.reply.is_empty() {
+            self.mark_dirty(place);
+        }
+    }
+}
+
+/// What becomes of a connection after its requests have run, or have not.
+enum Fate {
+    Served,
+    Parked(Wait),
+    /// Closed when its output has left.
+    Ending,
+    /// Closed at once.
+    Broken,
+}
