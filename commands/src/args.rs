@@ -53,6 +53,22 @@ pub fn float(word: &[u8]) -> Result<f64, CommandError> {
     number::parse_f64(word).ok_or(CommandError::NotFloat)
 }
 
+/// The positions `start` to `end`, ends included, as clipped to a string of `length` parts (bytes
+/// or bits); negative ones count from the end. `None` when nothing is left between them.
+#[must_use]
+pub fn clip(start: i64, end: i64, length: u64) -> Option<(u64, u64)> {
+    // Both behind the end, in the wrong order: without this, both would be clipped to 0 and meet.
+    if start < 0 && end < 0 && start > end {
+        return None;
+    }
+    let place = |at: i64| match u64::try_from(at) {
+        Ok(at) => at,
+        Err(_) => length.saturating_sub(at.unsigned_abs()),
+    };
+    let (first, last) = (place(start), place(end).min(length.checked_sub(1)?));
+    (first <= last).then_some((first, last))
+}
+
 /// "wrong number of arguments", for the few commands whose arity a number cannot say.
 #[must_use]
 pub fn wrong_arity(command: &str) -> CommandError {
@@ -312,6 +328,25 @@ mod tests {
             ttl.take(second, &mut words, strict),
             Err(CommandError::Syntax)
         );
+    }
+
+    #[test]
+    fn clipping() {
+        for (start, end, expected) in [
+            (0, -1, Some((0, 4))),
+            (-3, -1, Some((2, 4))),
+            (1, 100, Some((1, 4))),
+            (-100, -99, Some((0, 0))),
+            (-100, -101, None),
+            (0, -100, Some((0, 0))),
+            (1, -100, None),
+            (3, 2, None),
+            (5, 9, None),
+            (i64::MIN, i64::MAX, Some((0, 4))),
+        ] {
+            assert_eq!(clip(start, end, 5), expected, "{start} {end}");
+        }
+        assert_eq!(clip(0, -1, 0), None);
     }
 
     #[test]

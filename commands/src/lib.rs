@@ -8,6 +8,7 @@
 //! | `glob.rs` | patterns of KEYS, SCAN and PSUBSCRIBE |
 //! | `keys.rs` | where the keys stand in a request: locks, ACL, routing, GETKEYS |
 //! | `args.rs` | option words, numbers, expiry options |
+//! | `bitmap/`, `expire/`, `generic/`, `string/` | the families |
 //!
 //! **Invariant:** a handler reads no clock, randomness, file or socket; it is handed them.
 //!
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod bitmap;
 pub mod call;
 pub mod error;
 pub mod expire;
@@ -22,6 +24,7 @@ pub mod generic;
 pub mod glob;
 pub mod keys;
 pub mod spec;
+pub mod string;
 
 pub use call::{Call, Handler, Settings};
 pub use error::CommandError;
@@ -30,6 +33,6 @@ pub use spec::CommandSpec;
 /// The families' rows, each in the order of its names.
 #[must_use]
 pub fn table() -> &'static [&'static [&'static CommandSpec]] {
-    const FAMILIES: &[&[&CommandSpec]] = &[expire::ROWS, generic::ROWS];
+    const FAMILIES: &[&[&CommandSpec]] = &[bitmap::ROWS, expire::ROWS, generic::ROWS, string::ROWS];
     FAMILIES
 }

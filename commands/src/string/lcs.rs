@@ -1,0 +1,267 @@
+//! LCS: the longest common subsequence of two strings.
+//!
+//! The textbook table: `cell(i, j)` is the length for the first `i` bytes of one and the first `j`
+//! of the other, 4 bytes each. Walking back from the far corner yields the subsequence from its
+//! end to its start, and the runs of bytes that lie side by side in both:
+//!
+//! ```text
+//!   a = ohmytext       matches, from the end:  text  a[4..=7]  b[5..=8]
+//!   b = mynewtext                              my    a[2..=3]  b[0..=1]
+//! ```
+//!
+//! The table is transient memory that a client chooses the size of, so it is bounded by
+//! `proto-max-bulk-len` and asked for, not taken.
+
+use store::Str;
+
+use crate::args::{Words, integer, is};
+use crate::call::Call;
+use crate::error::CommandError;
+use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, Keys};
+
+/// LCS key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]
+pub const LCS: CommandSpec = CommandSpec {
+    name: "lcs",
+    arity: Arity::AtLeast(3),
+    keys: Keys::At(&[KeyAt::read(1).to(1, 1)]),
+    flags: Flags::READONLY,
+    acl: Acl::READ.or(Acl::STRING).or(Acl::SLOW),
+    group: Group::String,
+    since: "7.0.0",
+    summary: "Finds the longest common subsequence of two strings.",
+    complexity: "O(N*M) for strings of N and M bytes",
+    syntax: "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
+    ..CommandSpec::row(lcs)
+};
+
+/// The options as they were said.
+#[derive(Default)]
+struct Said {
+    len: bool,
+    idx: bool,
+    with_match_len: bool,
+    min_match_len: u64,
+}
+
+impl Said {
+    fn read(mut words: Words<'_>) -> Result<Said, CommandError> {
+        let mut said = Said::default();
+        while let Some(word) = words.next() {
+            match word {
+                word if is(word, "LEN") => said.len = true,
+                word if is(word, "IDX") => said.idx = true,
+                word if is(word, "WITHMATCHLEN") => said.with_match_len = true,
+                word if is(word, "MINMATCHLEN") => {
+                    said.min_match_len = integer(words.value()?)?.max(0).unsigned_abs();
+                }
+                _ => return Err(CommandError::Syntax),
+            }
+        }
+        if said.len && said.idx {
+            let text = "ERR If you want both the length and indexes, please just use IDX.";
+            return Err(CommandError::Fixed(text));
+        }
+        Ok(said)
+    }
+}
+
+fn lcs(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
+    let said = Said::read(Words::from(call.args, 3))?;
+    let (first, second) = (call.key(1), call.key(2));
+    // Expiry, counters and clocks first; then both are looked at side by side.
+    call.unit.read(first);
+    call.unit.read(second);
+    let text = "ERR The specified keys must contain string values";
+    let not_strings = |_| CommandError::Fixed(text);
+    let a = call
+        .unit
+        .look_string(first)
+        .map_err(not_strings)?
+        .unwrap_or(Str::Bytes(b""));
+    let b = call
+        .unit
+        .look_string(second)
+        .map_err(not_strings)?
+        .unwrap_or(Str::Bytes(b""));
+    let (mut a_room, mut b_room) = ([0; 20], [0; 20]);
+    let table = Table::fill(
+        a.bytes(&mut a_room),
+        b.bytes(&mut b_room),
+        call.settings.string_bytes_max,
+    )?;
+    if said.len {
+        call.reply.int(i64::from(table.length()));
+        return Ok(());
+    }
+    if !said.idx {
+        call.reply.bulk(&table.subsequence());
+        return Ok(());
+    }
+    call.reply.map(2);
+    call.reply.bulk(b"matches");
+    let place = call.reply.defer();
+    let mut shown = 0;
+    table.matches(|run| {
+        if run.len() < said.min_match_len {
+            return;
+        }
+        shown += 1;
+        call.reply.array(2 + usize::from(said.with_match_len));
+        for start in [run.a, run.b] {
+            call.reply.array(2);
+            call.reply.int(start as i64);
+            call.reply.int((start + run.bytes - 1) as i64);
+        }
+        if said.with_match_len {
+            call.reply.int(run.bytes as i64);
+        }
+    });
+    call.reply.finish_array(place, shown);
+    call.reply.bulk(b"len");
+    call.reply.int(i64::from(table.length()));
+    Ok(())
+}
+
+/// Bytes that lie side by side in both strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    /// Where it begins in one string.
+    a: usize,
+    /// Where it begins in the other.
+    b: usize,
+    bytes: usize,
+}
+
+impl Run {
+    fn len(self) -> u64 {
+        self.bytes as u64
+    }
+}
+
+/// The filled table, with the two strings.
+struct Table<'s> {
+    a: &'s [u8],
+    b: &'s [u8],
+    cells: Vec<u32>,
+}
+
+impl<'s> Table<'s> {
+    fn fill(a: &'s [u8], b: &'s [u8], bytes_max: u64) -> Result<Table<'s>, CommandError> {
+        let too_long = |s: &[u8]| s.len() >= u32::MAX as usize - 1;
+        if too_long(a) || too_long(b) {
+            return Err(CommandError::Fixed("ERR String too long for LCS"));
+        }
+        // Two factors below 2^32 each: neither this nor four times it leaves 128 bits.
+        let bytes = (a.len() as u128 + 1) * (b.len() as u128 + 1) * size_of::<u32>() as u128;
+        if bytes > u128::from(bytes_max) {
+            return Err(CommandError::Fixed(
+                "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+            ));
+        }
+        let mut cells: Vec<u32> = Vec::new();
+        let count = usize::try_from(bytes / 4).unwrap_or(usize::MAX);
+        cells.try_reserve_exact(count).map_err(|_| {
+            CommandError::Fixed(
+                "ERR Insufficient memory, failed allocating transient memory for LCS",
+            )
+        })?;
+        cells.resize(count, 0);
+        let width = b.len() + 1;
+        for (i, &byte) in a.iter().enumerate() {
+            let (done, row) = cells.split_at_mut((i + 1) * width);
+            let above = &done[i * width..];
+            for (j, &other) in b.iter().enumerate() {
+                row[j + 1] = if byte == other {
+                    above[j] + 1
+                } else {
+                    above[j + 1].max(row[j])
+                };
+            }
+        }
+        Ok(Table { a, b, cells })
+    }
+
+    fn cell(&self, i: usize, j: usize) -> u32 {
+        self.cells[i * (self.b.len() + 1) + j]
+    }
+
+    fn length(&self) -> u32 {
+        self.cell(self.a.len(), self.b.len())
+    }
+
+    /// Shows each common byte as its two positions, from the end to the start.
+    fn walk_back(&self, mut show: impl FnMut(usize, usize)) {
+        let (mut i, mut j) = (self.a.len(), self.b.len());
+        while i > 0 && j > 0 {
+            if self.a[i - 1] == self.b[j - 1] {
+                (i, j) = (i - 1, j - 1);
+                show(i, j);
+            } else if self.cell(i - 1, j) > self.cell(i, j - 1) {
+                i -= 1;
+            } else {
+                j -= 1;
+            }
+        }
+    }
+
+    fn subsequence(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.length() as usize);
+        self.walk_back(|i, _| bytes.push(self.a[i]));
+        bytes.reverse();
+        bytes
+    }
+
+    /// Shows the runs, from the end to the start.
+    fn matches(&self, mut show: impl FnMut(Run)) {
+        let mut run: Option<Run> = None;
+        self.walk_back(|i, j| {
+            run = match run {
+                Some(run) if run.a == i + 1 && run.b == j + 1 => Some(Run {
+                    a: i,
+                    b: j,
+                    bytes: run.bytes + 1,
+                }),
+                before => {
+                    before.into_iter().for_each(&mut show);
+                    Some(Run {
+                        a: i,
+                        b: j,
+                        bytes: 1,
+                    })
+                }
+            };
+        });
+        run.into_iter().for_each(show);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(a: &str, b: &str, text: &str, runs: &[(usize, usize, usize)]) {
+        let table = Table::fill(a.as_bytes(), b.as_bytes(), 1 << 20).expect("small");
+        assert_eq!(table.subsequence(), text.as_bytes(), "{a} {b}");
+        assert_eq!(table.length() as usize, text.len());
+        let mut found = Vec::new();
+        table.matches(|run| found.push((run.a, run.b, run.bytes)));
+        assert_eq!(found, runs, "{a} {b}");
+    }
+
+    #[test]
+    fn subsequences_and_their_runs() {
+        check("", "", "", &[]);
+        check("abc", "", "", &[]);
+        check("abc", "xyz", "", &[]);
+        check("abc", "abc", "abc", &[(0, 0, 3)]);
+        check("ohmytext", "mynewtext", "mytext", &[(4, 5, 4), (2, 0, 2)]);
+        check("axbxc", "abc", "abc", &[(4, 2, 1), (2, 1, 1), (0, 0, 1)]);
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let long = [b'x'; 1000];
+        assert!(Table::fill(&long, &long, 1001 * 1001 * 4).is_ok());
+        assert!(Table::fill(&long, &long, 1001 * 1001 * 4 - 1).is_err());
+    }
+}
