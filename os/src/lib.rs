@@ -5,7 +5,17 @@
 //! functions, and one place in `mod.rs` chooses. What a system does not have, its file answers with
 //! a plain value or an error that says so, never by a missing function.
 
+pub mod affinity;
 pub mod alloc;
 pub mod clock;
+pub mod crash;
+pub mod files;
+pub mod host;
+pub mod limits;
+pub mod locale;
 pub mod memory;
+pub mod process;
 pub mod raw;
+pub mod stop;
+pub mod syslog;
+pub mod watchdog;

@@ -4,9 +4,9 @@
 //! descriptor with the bare system call; [`exit_now`] ends without running destructors.
 
 #[cfg(unix)]
-pub use posix::{exit_now, write_stderr, write_to};
+pub use posix::{Descriptor, exit_now, write_stderr, write_to};
 #[cfg(windows)]
-pub use windows::{exit_now, write_stderr, write_to};
+pub use windows::{Descriptor, exit_now, write_stderr, write_to};
 
 /// A line under construction; what does not fit is cut off.
 pub struct Line {
@@ -71,8 +71,11 @@ impl Line {
 
 #[cfg(unix)]
 mod posix {
+    /// An open file, for the bare system call.
+    pub type Descriptor = i32;
+
     /// Writes all of `bytes` to a descriptor, or gives up at the first error.
-    pub fn write_to(fd: i32, mut bytes: &[u8]) {
+    pub fn write_to(fd: Descriptor, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             // SAFETY: the pointer and the length are those of a live slice.
             let n = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
@@ -98,11 +101,19 @@ mod posix {
 #[cfg(windows)]
 mod windows {
     use windows_sys::Win32::Storage::FileSystem::WriteFile;
-    use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
+    use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE, STD_OUTPUT_HANDLE};
     use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
 
-    /// Writes all of `bytes` to a handle (as a number), or gives up at the first error.
-    pub fn write_to(handle: isize, mut bytes: &[u8]) {
+    /// An open file, for the bare system call.
+    pub type Descriptor = isize;
+
+    /// Writes all of `bytes` to a handle, or gives up at the first error; 0 is standard output.
+    pub fn write_to(handle: Descriptor, mut bytes: &[u8]) {
+        let handle = match handle {
+            // SAFETY: asks for a handle that stays the process's.
+            0 => (unsafe { GetStdHandle(STD_OUTPUT_HANDLE) }) as isize,
+            handle => handle,
+        };
         while !bytes.is_empty() {
             let part = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let mut n = 0;

@@ -20,6 +20,7 @@
 pub mod admin;
 pub mod client_line;
 pub mod clients;
+pub mod config;
 mod connection;
 pub mod desk;
 mod dispatch;
@@ -39,6 +40,7 @@ pub mod shutdown;
 pub mod slowlog;
 pub mod stats;
 pub mod table;
+pub mod version;
 mod worker;
 
 pub use live::Live;

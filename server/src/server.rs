@@ -30,11 +30,7 @@ use crate::slowlog::Slowlog;
 use crate::stats::{Rates, Statistics};
 use crate::table::{CommandTable, RenameError};
 
-/// The version of Redis that clients are told, because they choose features by it.
-pub const REDIS_VERSION: &str = "7.2.4";
-
-/// Our own.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use crate::version::{REDIS_VERSION, VERSION};
 
 /// What is fixed for a server's whole life.
 #[derive(Clone, Debug)]

@@ -1,0 +1,75 @@
+//! From the table to the plain fields that workers read.
+
+use super::row_of;
+use super::value::Value;
+use crate::live::{Live, OutputLimit, Protected};
+use std::time::Duration;
+
+/// The values as a snapshot.
+pub(super) fn of(values: &[Value]) -> Live {
+    let value = |name: &str| &values[row_of(name)];
+    let number = |name: &str| match value(name) {
+        Value::Number(n) => *n,
+        other => panic!("{name} is not a number but {other:?}"),
+    };
+    let unsigned = |name: &str| u64::try_from(number(name)).unwrap_or(0);
+    let small = |name: &str| u32::try_from(number(name)).unwrap_or(u32::MAX);
+    let flag = |name: &str| value(name) == &Value::Bool(true);
+    let choice = |name: &str| match value(name) {
+        Value::Choice(n) => *n,
+        other => panic!("{name} is not a choice but {other:?}"),
+    };
+    let seconds = |name: &str| {
+        Some(unsigned(name))
+            .filter(|n| *n != 0)
+            .map(Duration::from_secs)
+    };
+    let protected = |name: &str| match choice(name) {
+        0 => Protected::No,
+        1 => Protected::Yes,
+        _ => Protected::Local,
+    };
+    let output_limits = match value("client-output-buffer-limit") {
+        Value::Limits(limits) => limits.map(|[hard_bytes, soft_bytes, soft_seconds]| OutputLimit {
+            hard_bytes,
+            soft_bytes,
+            soft_seconds,
+        }),
+        other => panic!("limits expected, not {other:?}"),
+    };
+    let requirepass = match value("requirepass") {
+        Value::Text(text) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    };
+    Live {
+        settings: commands::Settings {
+            string_bytes_max: unsigned("proto-max-bulk-len"),
+            databases: small("databases"),
+            // The policies' numbers are those of their row.
+            lfu: matches!(choice("maxmemory-policy"), 1 | 5),
+            lazy_user_flush: flag("lazyfree-lazy-user-flush"),
+            lfu_decay_minutes: small("lfu-decay-time"),
+            lfu_log_factor: small("lfu-log-factor"),
+        },
+        maxmemory: unsigned("maxmemory"),
+        maxclients: unsigned("maxclients"),
+        timeout: seconds("timeout"),
+        tcp_keepalive: seconds("tcp-keepalive"),
+        protected_mode: flag("protected-mode"),
+        requirepass,
+        query_buffer_bytes_max: unsigned("client-query-buffer-limit"),
+        output_limits,
+        hz: small("hz"),
+        active_expire_effort: small("active-expire-effort"),
+        slowlog_slower_than_us: i64::try_from(number("slowlog-log-slower-than"))
+            .unwrap_or(i64::MAX),
+        slowlog_len_max: unsigned("slowlog-max-len"),
+        latency_monitor_threshold_ms: unsigned("latency-monitor-threshold"),
+        latency_tracking: flag("latency-tracking"),
+        enable_debug_command: protected("enable-debug-command"),
+        enable_module_command: protected("enable-module-command"),
+        shutdown_timeout: Duration::from_secs(unsigned("shutdown-timeout")),
+        busy_reply_threshold_ms: unsigned("busy-reply-threshold"),
+        hide_user_data: flag("hide-user-data-from-log"),
+    }
+}
