@@ -385,7 +385,7 @@ mod tests {
             self.published.set(self.published.get() + 1);
         }
         fn listen(&self, _: &[String], port: u16) -> Result<(), String> {
-            if port % 2 != 0 {
+            if !port.is_multiple_of(2) {
                 return Err("odd".into());
             }
             self.port.replace(Some(port));

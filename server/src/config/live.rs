@@ -48,6 +48,9 @@ pub(super) fn of(values: &[Value]) -> Live {
             // The policies' numbers are those of their row.
             lfu: matches!(choice("maxmemory-policy"), 1 | 5),
             lazy_user_flush: flag("lazyfree-lazy-user-flush"),
+            lazy_user_del: flag("lazyfree-lazy-user-del"),
+            lazy_expire: flag("lazyfree-lazy-expire"),
+            rdb_compression: flag("rdbcompression"),
             lfu_decay_minutes: small("lfu-decay-time"),
             lfu_log_factor: small("lfu-log-factor"),
         },

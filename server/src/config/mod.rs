@@ -239,7 +239,11 @@ impl Config {
                 .filter(|(_, row)| !row.is(row::HIDDEN))
             {
                 for name in [Some(row.name), row.alias].into_iter().flatten() {
-                    if commands::glob::matches(pattern, name.as_bytes(), commands::glob::Case::Folded) {
+                    if commands::glob::matches(
+                        pattern,
+                        name.as_bytes(),
+                        commands::glob::Case::Folded,
+                    ) {
                         add(name.into(), at);
                     }
                 }

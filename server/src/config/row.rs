@@ -22,21 +22,21 @@ pub struct Row {
 }
 
 /// Cannot be changed while the server runs.
-pub const START: u16 = 1;
+pub(super) const START: u16 = 1;
 /// Changed only where `enable-protected-configs` allows.
-pub const PROTECTED: u16 = 1 << 1;
+pub(super) const PROTECTED: u16 = 1 << 1;
 /// Its value is kept out of the slow log, of MONITOR and of logs.
-pub const SENSITIVE: u16 = 1 << 2;
+pub(super) const SENSITIVE: u16 = 1 << 2;
 /// Takes several words.
-pub const MULTI: u16 = 1 << 3;
+pub(super) const MULTI: u16 = 1 << 3;
 /// Applied even when the new value equals the old one (files that it names may have changed).
-pub const VOLATILE: u16 = 1 << 4;
+pub(super) const VOLATILE: u16 = 1 << 4;
 /// Refused while a data set is loaded.
 pub const DENY_LOADING: u16 = 1 << 5;
 /// Part of the crash report.
-pub const DEBUG: u16 = 1 << 6;
+pub(super) const DEBUG: u16 = 1 << 6;
 /// Found by its exact name alone, not by a pattern.
-pub const HIDDEN: u16 = 1 << 7;
+pub(super) const HIDDEN: u16 = 1 << 7;
 
 /// What a changed value sets in motion, beside the publication of the new `Live`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

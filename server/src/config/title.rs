@@ -4,7 +4,7 @@
 //! of the result go, because variables may be empty; an empty template is none.
 
 /// The names that a template may use.
-pub const VARIABLES: &[&str] = &[
+const VARIABLES: &[&str] = &[
     "title",
     "listen-addr",
     "server-mode",

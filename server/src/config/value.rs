@@ -404,7 +404,7 @@ fn save(words: &[Word]) -> Result<Vec<Word>, String> {
             }
         })
     };
-    if words.len() % 2 != 0 || !words.iter().enumerate().all(fits) {
+    if !words.len().is_multiple_of(2) || !words.iter().enumerate().all(fits) {
         return Err("Invalid save parameters".into());
     }
     Ok(words.iter().map(|w| canonical(w)).collect())
@@ -484,6 +484,9 @@ fn percentiles(words: &[Word]) -> Result<Vec<Word>, String> {
 }
 
 fn replica_of(words: &[Word]) -> Result<Vec<Word>, String> {
+    if words.is_empty() {
+        return Ok(Vec::new());
+    }
     let [host, port] = words else {
         return Err(WRONG_COUNT.into());
     };
