@@ -6,6 +6,7 @@
 //! `cargo xtask limits --bin /usr/bin/redis-server` shows what the checks
 //! themselves are worth.
 
+use crate::bench::resident_bytes;
 use crate::server::{Server, VOLATILE};
 use crate::wire::{Client, Lost, Reply, encode};
 use crate::{Res, server, sh};
@@ -163,20 +164,6 @@ fn half_requests(binary: &Path) -> Res<()> {
         Reply::Integer(n) if n == b"0" => server.died().map_or(Ok(()), Err),
         other => Err(format!("half a SET was executed: {other:?}")),
     }
-}
-
-fn resident_bytes(pid: u32) -> Res<u64> {
-    let text = sh::read(Path::new(&format!("/proc/{pid}/status")))?;
-    let line = text
-        .lines()
-        .find(|l| l.starts_with("VmRSS:"))
-        .ok_or("no VmRSS")?;
-    let kib = line
-        .split_whitespace()
-        .nth(1)
-        .and_then(|n| n.parse::<u64>().ok())
-        .ok_or("no VmRSS")?;
-    Ok(kib << 10)
 }
 
 /// Connections that never say a whole word, before any login.

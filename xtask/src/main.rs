@@ -11,6 +11,8 @@
 //! handles them, the top prints them and exits with 1.
 #![forbid(unsafe_code)]
 
+mod bench;
+mod campaign;
 mod cross;
 mod debian;
 mod fuzz;
@@ -81,6 +83,18 @@ const VERBS: &[Verb] = &[
         about: "run the fuzz targets for a bounded time",
         usage: fuzz::USAGE,
         run: fuzz::main,
+    },
+    Verb {
+        name: "bench",
+        about: "measure our server beside its peers",
+        usage: bench::USAGE,
+        run: bench::main,
+    },
+    Verb {
+        name: "campaign",
+        about: "list or run what does not fit into CI",
+        usage: campaign::USAGE,
+        run: campaign::main,
     },
     Verb {
         name: "peers",
