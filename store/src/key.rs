@@ -1,26 +1,58 @@
 //! A key with its hash: hashed once per argument, then only passed along.
+//!
+//! The hash is rapidhash v3 (nano) with secrets drawn from the store's seed, which the server
+//! draws at random at start: who cannot read the seed cannot choose keys that collide.
+
+use collections::Hash;
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
+
+use crate::shard::SHARDS;
+
+/// What the hash of a key depends on beside its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HashSeed(RapidSecrets);
+
+impl HashSeed {
+    pub(crate) fn new(seed: u64) -> Self {
+        HashSeed(RapidSecrets::seed(seed))
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, bytes: &[u8]) -> Hash {
+        Hash::new(rapidhash_v3_nano_inline::<true, false>(bytes, &self.0))
+    }
+}
 
 /// A key's bytes and their hash under this store's seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'k> {
     bytes: &'k [u8],
-    hash: u64,
+    hash: Hash,
 }
 
 impl<'k> Key<'k> {
-    pub(crate) fn new(bytes: &'k [u8], hash: u64) -> Self {
+    #[inline]
+    pub(crate) fn new(bytes: &'k [u8], hash: Hash) -> Self {
         Key { bytes, hash }
     }
 
     /// The key's bytes.
+    #[inline]
     #[must_use]
     pub fn bytes(self) -> &'k [u8] {
         self.bytes
     }
 
     /// The shard that the key falls into.
+    #[inline]
     #[must_use]
     pub fn shard(self) -> usize {
-        (self.hash >> 54) as usize
+        // A model has fewer shards; in the ordinary build the remainder is the number itself.
+        self.hash.shard() % SHARDS
+    }
+
+    #[inline]
+    pub(crate) fn hash(self) -> Hash {
+        self.hash
     }
 }

@@ -1,0 +1,176 @@
+//! The 24-bit access clock of an entry, in its two meanings.
+//!
+//! ```text
+//!   LRU   [ seconds, modulo 2^24: wraps after 194 days                ]
+//!   LFU   [ minutes, modulo 2^16: wraps after 45 days ][ counter 0-255]
+//! ```
+//!
+//! The LFU counter is a logarithm: at value `c` the next access raises it with probability
+//! `1 / ((c - 5) * factor + 1)`, and each full `decay` minutes without access take one off. A new
+//! key begins at 5, so that it is not the first victim before it had a chance. The source is
+//! Redis's description of `lfu-log-factor` and `lfu-decay-time` in its configuration file.
+//!
+//! The clock is the only field that is written in an entry that a snapshot also sees, so writes
+//! are relaxed atomics; a lost update costs nothing but a little accuracy.
+
+use crate::sync::{AtomicU64, Relaxed};
+
+/// How access clocks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessPolicy {
+    /// The time of the last access.
+    Lru,
+    /// How often, on a logarithmic scale, fading with time.
+    Lfu {
+        /// `lfu-log-factor`: how hard it is to get to 255.
+        log_factor: u32,
+        /// `lfu-decay-time`: minutes until the counter loses one; 0 for never.
+        decay_minutes: u32,
+    },
+}
+
+/// Bits of an access clock.
+pub(crate) const CLOCK_MASK: u32 = (1 << 24) - 1;
+
+/// What a new key's LFU counter begins with.
+const LFU_START: u32 = 5;
+
+/// An entry's access clock; [`crate::Unit::idle_seconds`] and [`crate::Unit::frequency`] say what
+/// it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access(pub(crate) u32);
+
+impl AccessPolicy {
+    /// The clock of a key that comes into being.
+    pub(crate) fn fresh(self, now_ms: i64) -> u32 {
+        match self {
+            AccessPolicy::Lru => seconds(now_ms),
+            AccessPolicy::Lfu { .. } => (minutes(now_ms) << 8) | LFU_START,
+        }
+    }
+
+    /// The clock after one more access. `random` is called only for LFU.
+    pub(crate) fn touched(self, old: u32, now_ms: i64, random: impl FnOnce() -> u64) -> u32 {
+        match self {
+            AccessPolicy::Lru => seconds(now_ms),
+            AccessPolicy::Lfu { log_factor, .. } => {
+                let counter = u32::from(self.frequency(old, now_ms));
+                // The chance is one in `odds`: no floating point, no bias worth the name.
+                let odds = u64::from(counter.saturating_sub(LFU_START)) * u64::from(log_factor) + 1;
+                let raise = counter < 255 && random() % odds == 0;
+                (minutes(now_ms) << 8) | (counter + u32::from(raise))
+            }
+        }
+    }
+
+    /// The clock of a key whose value is replaced: a frequency is the key's, a time is not.
+    pub(crate) fn replaced(self, old: u32, now_ms: i64) -> u32 {
+        match self {
+            AccessPolicy::Lru => seconds(now_ms),
+            AccessPolicy::Lfu { .. } => old,
+        }
+    }
+
+    /// The LFU counter as it stands now, decay included.
+    pub(crate) fn frequency(self, clock: u32, now_ms: i64) -> u8 {
+        let counter = (clock & 0xff) as u8;
+        match self {
+            AccessPolicy::Lfu { decay_minutes, .. } if decay_minutes > 0 => {
+                let passed = minutes(now_ms).wrapping_sub(clock >> 8) & 0xffff;
+                counter.saturating_sub(u8::try_from(passed / decay_minutes).unwrap_or(u8::MAX))
+            }
+            _ => counter,
+        }
+    }
+}
+
+/// Seconds since the last access under LRU; right up to half a year.
+pub(crate) fn idle_seconds(clock: u32, now_ms: i64) -> u64 {
+    u64::from(seconds(now_ms).wrapping_sub(clock) & CLOCK_MASK)
+}
+
+fn seconds(now_ms: i64) -> u32 {
+    (now_ms / 1_000) as u32 & CLOCK_MASK
+}
+
+fn minutes(now_ms: i64) -> u32 {
+    (now_ms / 60_000) as u32 & 0xffff
+}
+
+/// The policy as all workers read it: one word.
+///
+/// `[1 bit: LFU][31 bits: log factor][32 bits: decay minutes]`
+#[derive(Debug)]
+pub(crate) struct PolicyCell(AtomicU64);
+
+impl PolicyCell {
+    pub(crate) fn new() -> Self {
+        PolicyCell(AtomicU64::new(0))
+    }
+
+    pub(crate) fn set(&self, policy: AccessPolicy) {
+        let word = match policy {
+            AccessPolicy::Lru => 0,
+            AccessPolicy::Lfu { log_factor, decay_minutes } => {
+                1 << 63 | (u64::from(log_factor) & 0x7fff_ffff) << 32 | u64::from(decay_minutes)
+            }
+        };
+        // Relaxed: the word stands for itself; a unit that still sees the old one is as good as
+        // one that ran a moment earlier.
+        self.0.store(word, Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> AccessPolicy {
+        // Relaxed: see `set`.
+        match self.0.load(Relaxed) {
+            0 => AccessPolicy::Lru,
+            word => AccessPolicy::Lfu {
+                log_factor: (word >> 32) as u32 & 0x7fff_ffff,
+                decay_minutes: word as u32,
+            },
+        }
+    }
+}
+
+#[cfg(all(test, not(feature = "model")))]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+    const LFU: AccessPolicy = AccessPolicy::Lfu { log_factor: 10, decay_minutes: 1 };
+
+    #[test]
+    fn lru_counts_seconds_across_the_wrap() {
+        let wrap = 1_000 << 24;
+        for begin in [0, 5_000, wrap - 1_000, 3 * wrap - 2_000] {
+            let clock = AccessPolicy::Lru.fresh(begin);
+            assert_eq!(idle_seconds(clock, begin + 77_999), 77);
+        }
+    }
+
+    #[test]
+    fn lfu_rises_by_chance_and_fades_with_time() {
+        let start = LFU.fresh(MINUTE);
+        assert_eq!(LFU.frequency(start, MINUTE), 5);
+        let hit = LFU.touched(start, MINUTE, || 0);
+        assert_eq!(LFU.frequency(hit, MINUTE), 6);
+        // At 6 the odds are one in 11.
+        assert_eq!(LFU.frequency(LFU.touched(hit, MINUTE, || 12), MINUTE), 6);
+        assert_eq!(LFU.frequency(LFU.touched(hit, MINUTE, || 22), MINUTE), 7);
+        assert_eq!(LFU.frequency(hit, MINUTE * 3), 4);
+        assert_eq!(LFU.frequency(hit, MINUTE * 400), 0);
+        let still = AccessPolicy::Lfu { log_factor: 10, decay_minutes: 0 };
+        assert_eq!(still.frequency(hit, MINUTE * 400), 6);
+    }
+
+    #[test]
+    fn the_cell_returns_what_was_set() {
+        let cell = PolicyCell::new();
+        assert_eq!(cell.get(), AccessPolicy::Lru);
+        for policy in [LFU, AccessPolicy::Lfu { log_factor: 0, decay_minutes: 0 }, AccessPolicy::Lru] {
+            cell.set(policy);
+            assert_eq!(cell.get(), policy);
+        }
+    }
+}
