@@ -132,6 +132,21 @@ impl<'a, E: Element> Occupied<'a, E> {
         element
     }
 
+    /// As `remove`, and the key's place, vacant now, for whoever wants to fill it again. `hash` is
+    /// the key's.
+    pub fn vacate(mut self, hash: Hash) -> (Option<E>, Vacant<'a, E>) {
+        let slot = self.slot;
+        let element = self.path().remove(slot);
+        self.table.shrink();
+        (
+            element,
+            Vacant {
+                table: self.table,
+                hash,
+            },
+        )
+    }
+
     /// Notes the number of a write to this entry's segment.
     pub fn note_write(&mut self, number: u64) {
         self.path().note_write(number);
@@ -142,5 +157,18 @@ impl<'a, E: Element> Vacant<'a, E> {
     /// Adds an entry, whose key must be the one that was looked for.
     pub fn insert(self, element: E) -> E::Ref<'a> {
         self.table.insert_new(self.hash, element)
+    }
+
+    /// Adds an entry, whose key must be the one that was looked for, to be changed in place.
+    pub fn insert_mut(self, element: E) -> E::Mut<'a> {
+        let raw = self.table.insert_raw(self.hash, element);
+        // SAFETY: the element was just put in, so no snapshot holds it, and the table is borrowed
+        // exclusively for 'a; growing has moved slots, not the element.
+        unsafe { E::borrow_mut(raw) }
+    }
+
+    /// Notes the number of a write to the segment that the key is or would be in.
+    pub fn note_write(&mut self, number: u64) {
+        self.table.note_write(self.hash, number);
     }
 }

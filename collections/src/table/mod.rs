@@ -52,6 +52,8 @@ pub use iter::Iter;
 pub use snapshot::{FrozenChunk, Snapshot};
 pub use ttl::ExpiredVisit;
 
+use std::ptr::NonNull;
+
 use chunk::{CHUNK_BITS, CHUNK_SEGMENTS, Chunk};
 use segment::{NEVER, Seg};
 
@@ -168,13 +170,18 @@ impl<E: Element> Table<E> {
     /// Adds an entry whose key is known not to be there, as loading does. `hash` must be the hash
     /// of its key.
     pub fn insert_new(&mut self, hash: Hash, element: E) -> E::Ref<'_> {
+        let raw = self.insert_raw(hash, element);
+        // SAFETY: the element was just put in and stays where it is, whatever segment it is in.
+        unsafe { E::borrow(raw) }
+    }
+
+    fn insert_raw(&mut self, hash: Hash, element: E) -> NonNull<u8> {
         if self.segments == 0 {
             self.push_segment(Seg::with_capacity(0, handover::Link::none(), self.floor));
         }
         let raw = self.path(self.index(hash)).push(hash.tag(), element);
         self.grow();
-        // SAFETY: the element was just put in and stays where it is, whatever segment it is in.
-        unsafe { E::borrow(raw) }
+        raw
     }
 
     /// Empties the table and returns what was in it as a table of its own, to be dropped where
