@@ -57,7 +57,7 @@ impl AccessPolicy {
                 let counter = u32::from(self.frequency(old, now_ms));
                 // The chance is one in `odds`: no floating point, no bias worth the name.
                 let odds = u64::from(counter.saturating_sub(LFU_START)) * u64::from(log_factor) + 1;
-                let raise = counter < 255 && random() % odds == 0;
+                let raise = counter < 255 && random().is_multiple_of(odds);
                 (minutes(now_ms) << 8) | (counter + u32::from(raise))
             }
         }
@@ -111,9 +111,10 @@ impl PolicyCell {
     pub(crate) fn set(&self, policy: AccessPolicy) {
         let word = match policy {
             AccessPolicy::Lru => 0,
-            AccessPolicy::Lfu { log_factor, decay_minutes } => {
-                1 << 63 | (u64::from(log_factor) & 0x7fff_ffff) << 32 | u64::from(decay_minutes)
-            }
+            AccessPolicy::Lfu {
+                log_factor,
+                decay_minutes,
+            } => 1 << 63 | (u64::from(log_factor) & 0x7fff_ffff) << 32 | u64::from(decay_minutes),
         };
         // Relaxed: the word stands for itself; a unit that still sees the old one is as good as
         // one that ran a moment earlier.
@@ -138,7 +139,10 @@ mod tests {
     use super::*;
 
     const MINUTE: i64 = 60_000;
-    const LFU: AccessPolicy = AccessPolicy::Lfu { log_factor: 10, decay_minutes: 1 };
+    const LFU: AccessPolicy = AccessPolicy::Lfu {
+        log_factor: 10,
+        decay_minutes: 1,
+    };
 
     #[test]
     fn lru_counts_seconds_across_the_wrap() {
@@ -160,7 +164,10 @@ mod tests {
         assert_eq!(LFU.frequency(LFU.touched(hit, MINUTE, || 22), MINUTE), 7);
         assert_eq!(LFU.frequency(hit, MINUTE * 3), 4);
         assert_eq!(LFU.frequency(hit, MINUTE * 400), 0);
-        let still = AccessPolicy::Lfu { log_factor: 10, decay_minutes: 0 };
+        let still = AccessPolicy::Lfu {
+            log_factor: 10,
+            decay_minutes: 0,
+        };
         assert_eq!(still.frequency(hit, MINUTE * 400), 6);
     }
 
@@ -168,7 +175,14 @@ mod tests {
     fn the_cell_returns_what_was_set() {
         let cell = PolicyCell::new();
         assert_eq!(cell.get(), AccessPolicy::Lru);
-        for policy in [LFU, AccessPolicy::Lfu { log_factor: 0, decay_minutes: 0 }, AccessPolicy::Lru] {
+        for policy in [
+            LFU,
+            AccessPolicy::Lfu {
+                log_factor: 0,
+                decay_minutes: 0,
+            },
+            AccessPolicy::Lru,
+        ] {
             cell.set(policy);
             assert_eq!(cell.get(), policy);
         }

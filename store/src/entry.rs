@@ -26,7 +26,10 @@
 //!     `EntryMut` only from the table, which gives it only for an unshared slot.
 //!
 //! Checked by: the model test at the foot (random edits against a `Vec`), AddressSanitizer.
-#![allow(unsafe_code, reason = "one allocation of several parts; the invariants are above")]
+#![allow(
+    unsafe_code,
+    reason = "one allocation of several parts; the invariants are above"
+)]
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
@@ -35,7 +38,7 @@ use std::sync::Arc;
 // Not from `sync`: access clocks are no part of any protocol that a model explores.
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use collections::{Element, Hash};
+use collections::table::{Element, Hash};
 
 use crate::access::{Access, CLOCK_MASK};
 use crate::error::{Refused, WrongType};
@@ -64,7 +67,8 @@ const HEADER: usize = 8;
 const ALIGN: usize = 8;
 
 const _: () = assert!(size_of::<Arc<Vec<u8>>>() == 8 && align_of::<Arc<Vec<u8>>>() <= ALIGN);
-const _: () = assert!(IN_PLACE_BYTES_MAX <= u16::MAX as usize && IN_PLACE_BYTES_MAX >= EMBSTR_BYTES_MAX);
+const _: () =
+    assert!(IN_PLACE_BYTES_MAX <= u16::MAX as usize && IN_PLACE_BYTES_MAX >= EMBSTR_BYTES_MAX);
 // The row of DESIGN section 10 that the layout exists for.
 const _: () = assert!(size_class(HEADER + 16 + 32) == 56 && size_class(HEADER + 8 + 16 + 32) == 64);
 
@@ -95,9 +99,10 @@ impl<'a> NewValue<'a> {
     fn of(value: NewStr<'a>) -> Result<Self, Refused> {
         Ok(match value {
             NewStr::Int(n) => NewValue::Int(n),
-            NewStr::Bytes(bytes) if bytes.len() <= IN_PLACE_BYTES_MAX => {
-                NewValue::InPlace { bytes, raw: bytes.len() > EMBSTR_BYTES_MAX }
-            }
+            NewStr::Bytes(bytes) if bytes.len() <= IN_PLACE_BYTES_MAX => NewValue::InPlace {
+                bytes,
+                raw: bytes.len() > EMBSTR_BYTES_MAX,
+            },
             NewStr::Bytes(bytes) => NewValue::Blob(Arc::new(copy_of(bytes, bytes.len())?)),
             NewStr::Blob(blob) => NewValue::Blob(blob),
         })
@@ -146,7 +151,9 @@ fn zeroed(len: usize) -> Result<Vec<u8>, Refused> {
 
 /// The size of an entry with these parts.
 fn total_bytes(meta: u8, key: usize, in_place: usize) -> usize {
-    head_bytes(meta).saturating_add(key).saturating_add(in_place)
+    head_bytes(meta)
+        .saturating_add(key)
+        .saturating_add(in_place)
 }
 
 /// Header and optional words: where the key begins.
@@ -260,7 +267,10 @@ impl Raw {
         let raw = Raw(NonNull::new(unsafe { alloc(layout) }).ok_or(Refused)?);
         raw.write_head(meta, key.len(), in_place, deadline, clock);
         // SAFETY: E1: the allocation has room for head and key, and is fresh.
-        unsafe { raw.key_start(meta).copy_from_nonoverlapping(key.as_ptr(), key.len()) };
+        unsafe {
+            raw.key_start(meta)
+                .copy_from_nonoverlapping(key.as_ptr(), key.len())
+        };
         Ok(raw)
     }
 
@@ -270,14 +280,18 @@ impl Raw {
         let lens = [short_key, in_place].map(|n| u16::try_from(n).expect("long ones have words"));
         // SAFETY: E1, E3: within the allocation, and the caller has it to itself.
         unsafe {
-            self.0.as_ptr().cast::<u32>().write(u32::from(meta) | (clock & CLOCK_MASK) << 8);
+            self.0
+                .as_ptr()
+                .cast::<u32>()
+                .write(u32::from(meta) | (clock & CLOCK_MASK) << 8);
             self.0.as_ptr().cast::<u16>().add(2).write(lens[0]);
             self.0.as_ptr().cast::<u16>().add(3).write(lens[1]);
             if let Some(deadline) = deadline {
                 self.eight(1).write(deadline.cast_unsigned());
             }
             if meta & LONG_KEY != 0 {
-                self.eight(1 + usize::from(meta & DEADLINE)).write(key as u64);
+                self.eight(1 + usize::from(meta & DEADLINE))
+                    .write(key as u64);
             }
         }
     }
@@ -292,7 +306,8 @@ impl Raw {
                 NewValue::Int(n) => self.word(meta).write(n.cast_unsigned()),
                 NewValue::Blob(blob) => self.word(meta).cast::<Arc<Vec<u8>>>().write(blob),
                 NewValue::InPlace { bytes, .. } => {
-                    self.value_start(meta).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+                    self.value_start(meta)
+                        .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
                 }
             }
         }
@@ -302,14 +317,20 @@ impl Raw {
     fn take_blob(self) -> Option<Arc<Vec<u8>>> {
         let meta = self.meta();
         // SAFETY: E2; callers overwrite the value or free the entry next.
-        (meta & VALUE_BITS == BLOB).then(|| unsafe { self.word(meta).cast::<Arc<Vec<u8>>>().read() })
+        (meta & VALUE_BITS == BLOB)
+            .then(|| unsafe { self.word(meta).cast::<Arc<Vec<u8>>>().read() })
     }
 
     /// Frees the allocation and nothing that its word owns.
     fn free(self) {
         let size = self.size(self.meta());
         // SAFETY: E1: allocated with this size and alignment; the caller gives the entry up.
-        unsafe { dealloc(self.0.as_ptr(), Layout::from_size_align_unchecked(size, ALIGN)) };
+        unsafe {
+            dealloc(
+                self.0.as_ptr(),
+                Layout::from_size_align_unchecked(size, ALIGN),
+            )
+        };
     }
 }
 
@@ -335,7 +356,12 @@ impl std::fmt::Debug for Entry {
 }
 
 impl Entry {
-    fn build(key: &[u8], value: NewValue<'_>, deadline: Option<i64>, clock: u32) -> Result<Self, Refused> {
+    fn build(
+        key: &[u8],
+        value: NewValue<'_>,
+        deadline: Option<i64>,
+        clock: u32,
+    ) -> Result<Self, Refused> {
         let raw = Raw::allocate(value.meta(), key, value.in_place(), deadline, clock)?;
         raw.write_value(value);
         Ok(Entry(raw))
@@ -354,7 +380,10 @@ impl Entry {
     /// A new raw string of `len` zeros.
     pub(crate) fn zeros(key: &[u8], len: usize, clock: u32) -> Result<Self, Refused> {
         let value = if len <= IN_PLACE_BYTES_MAX {
-            NewValue::InPlace { bytes: &[0; IN_PLACE_BYTES_MAX][..len], raw: true }
+            NewValue::InPlace {
+                bytes: &[0; IN_PLACE_BYTES_MAX][..len],
+                raw: true,
+            }
         } else {
             NewValue::Blob(Arc::new(zeroed(len)?))
         };
@@ -362,7 +391,10 @@ impl Entry {
     }
 
     pub(crate) fn view(&self) -> EntryRef<'_> {
-        EntryRef { raw: self.0, life: PhantomData }
+        EntryRef {
+            raw: self.0,
+            life: PhantomData,
+        }
     }
 
     /// A second entry of the same value under `key`: a blob is shared, not copied.
@@ -373,7 +405,10 @@ impl Entry {
     ) -> Result<Self, Refused> {
         let value = match from.string() {
             Ok(Str::Int(n)) => NewValue::Int(n),
-            Ok(Str::Bytes(bytes)) => NewValue::InPlace { bytes, raw: from.raw.meta() & VALUE_BITS == RAW },
+            Ok(Str::Bytes(bytes)) => NewValue::InPlace {
+                bytes,
+                raw: from.raw.meta() & VALUE_BITS == RAW,
+            },
             Ok(Str::Blob(blob)) => NewValue::Blob(Arc::clone(blob)),
             Err(WrongType) => unreachable!("strings are the only kind"),
         };
@@ -395,7 +430,8 @@ impl Entry {
             if meta & WORD != 0 {
                 new.word(new_meta).write(old.word(meta).read());
             }
-            new.value_start(new_meta).copy_from_nonoverlapping(old.value_start(meta), in_place);
+            new.value_start(new_meta)
+                .copy_from_nonoverlapping(old.value_start(meta), in_place);
         }
         self.0 = new;
         old.free();
@@ -446,7 +482,10 @@ impl Entry {
         drop(raw.take_blob());
         if head_bytes(meta) != head_bytes(old_meta) {
             // SAFETY: E1: the key fits at either place within the one allocation.
-            unsafe { raw.key_start(meta).copy_from(raw.key_start(old_meta), key_len) };
+            unsafe {
+                raw.key_start(meta)
+                    .copy_from(raw.key_start(old_meta), key_len)
+            };
         }
         raw.write_head(meta, key_len, value.in_place(), deadline, clock);
         raw.write_value(value);
@@ -464,7 +503,10 @@ impl Entry {
             return resize_blob(blob, len);
         }
         let mut buffer = [0; crate::value::string::INT_CHARS_MAX];
-        let string = self.view().string().expect("callers have looked at the kind");
+        let string = self
+            .view()
+            .string()
+            .expect("callers have looked at the kind");
         let is_in_place = matches!(string, Str::Bytes(_));
         let bytes = string.bytes(&mut buffer);
         let kept = bytes.len().min(len);
@@ -487,13 +529,25 @@ impl Entry {
             let deadline = raw.deadline(meta);
             raw.write_head(new_meta, key_len, len, deadline, raw.clock());
             // SAFETY: E1: up to `len` bytes lie within the class; E4.
-            unsafe { raw.value_start(new_meta).add(kept).write_bytes(0, len - kept) };
+            unsafe {
+                raw.value_start(new_meta)
+                    .add(kept)
+                    .write_bytes(0, len - kept)
+            };
             return Ok(());
         }
         let mut padded = [0; IN_PLACE_BYTES_MAX];
         padded[..kept].copy_from_slice(&bytes[..kept]);
-        let value = NewValue::InPlace { bytes: &padded[..len], raw: true };
-        *self = Entry::build(self.view().key(), value, self.view().deadline(), raw.clock())?;
+        let value = NewValue::InPlace {
+            bytes: &padded[..len],
+            raw: true,
+        };
+        *self = Entry::build(
+            self.view().key(),
+            value,
+            self.view().deadline(),
+            raw.clock(),
+        )?;
         Ok(())
     }
 }
@@ -650,9 +704,7 @@ impl<'a> EntryMut<'a> {
         }
         assert_eq!(meta & VALUE_BITS, RAW, "resize_string makes a string raw");
         // SAFETY: E1, E4: the value's bytes, exclusive for 'a.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.raw.value_start(meta), self.raw.short_len(1))
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.raw.value_start(meta), self.raw.short_len(1)) }
     }
 }
 
@@ -676,12 +728,18 @@ unsafe impl Element for Entry {
 
     #[inline]
     unsafe fn borrow<'a>(element: NonNull<u8>) -> EntryRef<'a> {
-        EntryRef { raw: Raw(element), life: PhantomData }
+        EntryRef {
+            raw: Raw(element),
+            life: PhantomData,
+        }
     }
 
     #[inline]
     unsafe fn borrow_mut<'a>(element: NonNull<u8>) -> EntryMut<'a> {
-        EntryMut { raw: Raw(element), life: PhantomData }
+        EntryMut {
+            raw: Raw(element),
+            life: PhantomData,
+        }
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 //! The hash is rapidhash v3 (nano) with secrets drawn from the store's seed, which the server
 //! draws at random at start: who cannot read the seed cannot choose keys that collide.
 
-use collections::Hash;
+use collections::table::Hash;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 
 use crate::shard::SHARDS;

@@ -7,14 +7,46 @@
 //! **Invariant:** this crate reads no clock, randomness, file or socket; it is handed them.
 #![deny(unsafe_code)]
 
+mod access;
+mod counts;
+mod entry;
 mod error;
 mod event;
+mod expire;
+mod gate;
 mod key;
+mod lazy;
+mod locks;
+mod log;
+mod plan;
+mod prefetch;
+mod scratch;
+mod shard;
+mod snapshot;
+mod stats;
+mod store;
+mod sync;
+mod tables;
 mod unit;
 pub mod value;
+mod watch;
 
+pub use access::{Access, AccessPolicy};
+pub use counts::DbSize;
+pub use entry::{EntryRef, IN_PLACE_BYTES_MAX};
 pub use error::{Busy, Refused, WrongType};
 pub use event::{Event, EventClass, Events};
+pub use expire::{Cycle, CycleLimits};
+pub use gate::Gates;
 pub use key::Key;
-pub use unit::*;
+pub use log::{LogReader, Merge};
+pub use plan::{Done, Freeing, Plan, Turn};
+pub use prefetch::Stage;
+pub use scratch::Scratch;
+pub use shard::SHARDS;
+pub use snapshot::{Cut, Part};
+pub use stats::Stats;
+pub use store::{Options, Store};
+pub use unit::{Deadline, Detached, Look, Occupied, Slot, Unit, Vacant};
 pub use value::{Encoding, Kind, NewStr, Str, ValueRef};
+pub use watch::Watcher;

@@ -36,7 +36,9 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn lock(&self) -> shuttle::sync::MutexGuard<'_, T> {
-        self.0.lock().expect("a model that panicked under a lock has already failed")
+        self.0
+            .lock()
+            .expect("a model that panicked under a lock has already failed")
     }
 }
 

@@ -1,0 +1,36 @@
+//! Touching memory ahead of a batch of commands.
+//!
+//! The worker parses what has arrived, hashes the keys, and runs each stage over all of them
+//! before it executes the first command, so that the latencies of memory overlap. A stage takes
+//! the shard's lock for the few instructions of the touch, and leaves out shards that somebody
+//! else is working in: a touch is a hint.
+
+use crate::key::Key;
+use crate::store::Store;
+
+/// The stages, one pass over the batch each, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Reads the directory and asks for the segment's header and tags.
+    Segment,
+    /// Reads the tags and asks for the entry.
+    Entry,
+}
+
+impl Store {
+    /// Runs one stage for one key.
+    #[inline]
+    pub fn prefetch(&self, stage: Stage, db: u32, key: Key<'_>) {
+        let shard = key.shard();
+        let Some(held) = self.shards.narrow_now(shard) else {
+            return;
+        };
+        let (_, data) = held.get(shard);
+        if let Some(table) = data.tables.get(db) {
+            match stage {
+                Stage::Segment => table.prefetch_segment(key.hash()),
+                Stage::Entry => table.prefetch_entry(key.hash()),
+            }
+        }
+    }
+}

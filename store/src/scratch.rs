@@ -1,0 +1,155 @@
+//! A worker's scratch: what units borrow so that they allocate nothing, and what the one that is
+//! running knows about itself.
+//!
+//! The state of a unit lives here rather than in [`crate::Unit`], because slots hand it on: a type
+//! without lifetimes is borrowed for as long as a slot lives, no longer.
+
+use crate::access::AccessPolicy;
+use crate::event::{EventClass, Events};
+use crate::gate::Gates;
+use crate::lazy::Trash;
+use crate::log::Effects;
+use crate::plan::Freeing;
+
+/// What the unit that is running knows about itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    pub(crate) worker: usize,
+    pub(crate) db: u32,
+    pub(crate) now_ms: i64,
+    pub(crate) gates: Gates,
+    pub(crate) policy: AccessPolicy,
+    pub(crate) event_classes: EventClass,
+    pub(crate) no_touch: bool,
+    /// Whether somebody reads the change log.
+    pub(crate) recording: bool,
+    /// The unit's number in the change log; 0 until its first change.
+    pub(crate) number: u64,
+    /// The largest number of a write that the unit has seen.
+    pub(crate) seen: u64,
+    pub(crate) dirty: u64,
+    pub(crate) changed: bool,
+}
+
+/// Vectors that units borrow from their worker.
+#[derive(Debug)]
+pub struct Scratch {
+    pub(crate) state: State,
+    pub(crate) events: Events,
+    pub(crate) effects: Effects,
+    /// What is dropped after unlocking.
+    pub(crate) trash: Vec<(Trash, Freeing)>,
+    /// The memory of a several-shard unit's list.
+    pub(crate) shards: Vec<u16>,
+    /// Keys that are to be removed once a walk over their table is over: bytes, then ends.
+    pub(crate) doomed: Keys,
+    /// The worker's generator; 0 until the first unit seeds it.
+    pub(crate) random: u64,
+    /// The declared keys of the running command, where a debug build checks them.
+    #[cfg(debug_assertions)]
+    pub(crate) declared: Option<Vec<Box<[u8]>>>,
+}
+
+/// Keys, one after another in one buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    pub(crate) fn push(&mut self, key: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len());
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
+        let begin = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[begin..self.ends[index]]
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scratch {
+    /// An empty scratch; its vectors grow with use.
+    #[must_use]
+    pub fn new() -> Self {
+        Scratch {
+            state: State {
+                worker: 0,
+                db: 0,
+                now_ms: 0,
+                gates: Gates::OPEN,
+                policy: AccessPolicy::Lru,
+                event_classes: EventClass::NONE,
+                no_touch: false,
+                recording: false,
+                number: 0,
+                seen: 0,
+                dirty: 0,
+                changed: false,
+            },
+            events: Events::default(),
+            effects: Effects::default(),
+            trash: Vec::new(),
+            shards: Vec::new(),
+            doomed: Keys::default(),
+            random: 0,
+            #[cfg(debug_assertions)]
+            declared: None,
+        }
+    }
+
+    /// The keyspace events of the units finished since they were last cleared, in order. Whoever
+    /// delivers them does so before the unit's reply leaves, and clears them.
+    pub fn events_mut(&mut self) -> &mut Events {
+        &mut self.events
+    }
+
+    /// The next number of the worker's generator (xorshift64*, Vigna 2016).
+    pub(crate) fn next_random(&mut self) -> u64 {
+        let mut x = self.random;
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random = x;
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// Gathers an event, if anybody wants its class.
+    #[inline]
+    pub(crate) fn notify(&mut self, class: EventClass, name: &'static str, key: &[u8]) {
+        if self.state.event_classes.meets(class) {
+            self.events.push(class, name, self.state.db, key);
+        }
+    }
+
+    /// In debug builds, asserts that the command has declared this key (RELIABILITY S3).
+    #[inline]
+    pub(crate) fn check_declared(&self, key: &[u8]) {
+        #[cfg(debug_assertions)]
+        if let Some(declared) = &self.declared {
+            assert!(
+                declared.iter().any(|known| **known == *key),
+                "the command touches a key that its row does not declare: {}",
+                String::from_utf8_lossy(key)
+            );
+        }
+        #[cfg(not(debug_assertions))]
+        let _ = key;
+    }
+}

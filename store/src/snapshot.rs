@@ -1,0 +1,127 @@
+//! The cut: everything as it was at one moment, as a value.
+//!
+//! Under the wide ticket with all shards locked each table's directory is cloned, which adds one
+//! count for each chunk of segments, and the change log's number is noted. What comes out is
+//! immutable and is read and dropped on any thread without a lock: a point in time by
+//! construction. From then on a write copies the segment that it touches, once; whoever writes a
+//! cut out takes it part by part, and what it has let go of is no longer copied.
+
+use collections::table::{FrozenChunk, Snapshot};
+
+use crate::entry::{Entry, EntryRef};
+use crate::shard::Held;
+use crate::store::Store;
+
+/// A point in time of all databases.
+#[derive(Debug)]
+pub struct Cut {
+    time_ms: i64,
+    log_number: u64,
+    /// Last database first; only what is not empty.
+    tables: Vec<(u32, Snapshot<Entry>)>,
+}
+
+impl Cut {
+    /// Takes the cut. The caller holds all shards.
+    pub(crate) fn take(store: &Store, held: &mut Held<'_>, time_ms: i64) -> Cut {
+        let mut tables = Vec::new();
+        held.for_each(|_, _, data| tables.extend(data.tables.cut()));
+        Cut {
+            time_ms,
+            log_number: store.log.next_number() - 1,
+            tables,
+        }
+    }
+
+    /// Puts the databases in order; not part of `take`, because it needs no locks.
+    pub(crate) fn sorted(mut self) -> Cut {
+        // Stable: within a database the shards stay in order. Reversed: parts are taken from the
+        // end.
+        self.tables.sort_by_key(|(db, _)| std::cmp::Reverse(*db));
+        self
+    }
+
+    /// When it was taken, in milliseconds since 1970: what had expired then is not in it.
+    #[must_use]
+    pub fn time_ms(&self) -> i64 {
+        self.time_ms
+    }
+
+    /// The number of the last change that is in it: a reader of the change log goes on behind it.
+    #[must_use]
+    pub fn log_number(&self) -> u64 {
+        self.log_number
+    }
+
+    /// How many keys a database has, those included that had expired.
+    #[must_use]
+    pub fn keys(&self, db: u32) -> u64 {
+        self.of(db).map(|table| table.len() as u64).sum()
+    }
+
+    fn of(&self, db: u32) -> impl Iterator<Item = &Snapshot<Entry>> {
+        self.tables
+            .iter()
+            .filter(move |(of, _)| *of == db)
+            .map(|(_, table)| table)
+    }
+
+    /// The entries of a database that had not expired at the cut, in no order that means anything.
+    pub fn iter(&self, db: u32) -> impl Iterator<Item = EntryRef<'_>> {
+        let time_ms = self.time_ms;
+        self.of(db)
+            .flat_map(Snapshot::iter)
+            .filter(move |entry| is_live(*entry, time_ms))
+    }
+
+    /// Takes the next part out of the cut, databases in ascending order: what a saver does, so
+    /// that the price of the cut falls while it works. Dropping the part lets go of it.
+    pub fn take_part(&mut self) -> Option<Part> {
+        loop {
+            let (db, table) = self.tables.last_mut()?;
+            if let Some(chunk) = table.take_next_chunk() {
+                return Some(Part {
+                    db: *db,
+                    time_ms: self.time_ms,
+                    chunk,
+                });
+            }
+            self.tables.pop();
+        }
+    }
+}
+
+/// Some thousand entries of one database of a cut.
+pub struct Part {
+    db: u32,
+    time_ms: i64,
+    chunk: FrozenChunk<Entry>,
+}
+
+impl Part {
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> u32 {
+        self.db
+    }
+
+    /// The entries that had not expired at the cut.
+    pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        self.chunk
+            .iter()
+            .filter(|entry| is_live(*entry, self.time_ms))
+    }
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Part")
+            .field("db", &self.db)
+            .field("keys", &self.chunk.len())
+            .finish()
+    }
+}
+
+fn is_live(entry: EntryRef<'_>, time_ms: i64) -> bool {
+    entry.deadline().is_none_or(|at| time_ms <= at)
+}

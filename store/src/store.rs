@@ -1,0 +1,209 @@
+//! The store: all shards and what stands beside them.
+
+use std::sync::Arc;
+
+use crate::access::{AccessPolicy, PolicyCell};
+use crate::counts::{Counts, DbSize};
+use crate::error::Busy;
+use crate::event::EventClass;
+use crate::gate::{GateWord, Gates};
+use crate::key::{HashSeed, Key};
+use crate::lazy::FreeThread;
+use crate::locks::Shards;
+use crate::log::Log;
+use crate::plan::{Plan, Turn};
+use crate::stats::{StatRows, Stats};
+use crate::sync::{AtomicBool, AtomicU32, Relaxed};
+use crate::tables::Tables;
+use crate::unit::Unit;
+use crate::watch::Watcher;
+
+/// What a store is made with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many databases there are; at least one.
+    pub databases: u32,
+    /// How many workers begin units; at least one.
+    pub workers: usize,
+    /// Seeds the hash and the workers' random numbers. Whoever knows it can make keys collide.
+    pub seed: u64,
+}
+
+/// The data of a server. Shared by all workers; everything that happens to it happens inside a
+/// [`Unit`].
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) shards: Shards,
+    pub(crate) counts: Counts,
+    pub(crate) gates: GateWord,
+    pub(crate) log: Arc<Log>,
+    pub(crate) stats: StatRows,
+    pub(crate) free: FreeThread,
+    pub(crate) policy: PolicyCell,
+    /// The classes of events that are gathered.
+    event_classes: AtomicU32,
+    pub(crate) active_expire: AtomicBool,
+    /// Where the next run of the active expire cycle begins.
+    pub(crate) expire_shard: AtomicU32,
+    half_changed: AtomicBool,
+    databases: u32,
+    hash_seed: HashSeed,
+    pub(crate) seed: u64,
+}
+
+impl Store {
+    /// An empty store.
+    ///
+    /// # Panics
+    /// If there is no database or no worker.
+    #[must_use]
+    pub fn new(options: Options) -> Store {
+        let Options {
+            databases,
+            workers,
+            seed,
+        } = options;
+        assert!(
+            databases > 0 && workers > 0,
+            "a store has a database and a worker"
+        );
+        let hash_seed = HashSeed::new(seed);
+        Store {
+            shards: Shards::new(|| Tables::new(hash_seed)),
+            counts: Counts::new(databases),
+            gates: GateWord::new(),
+            log: Arc::new(Log::new(workers)),
+            stats: StatRows::new(workers),
+            free: FreeThread::default(),
+            policy: PolicyCell::new(),
+            event_classes: AtomicU32::new(0),
+            active_expire: AtomicBool::new(true),
+            expire_shard: AtomicU32::new(0),
+            half_changed: AtomicBool::new(false),
+            databases,
+            hash_seed,
+            seed,
+        }
+    }
+
+    /// How many databases there are.
+    #[must_use]
+    pub fn databases(&self) -> u32 {
+        self.databases
+    }
+
+    /// A key with its hash.
+    #[inline]
+    #[must_use]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        Key::new(bytes, self.hash_seed.hash(bytes))
+    }
+
+    /// Begins a unit: takes the locks of its plan, reads time and gates.
+    ///
+    /// # Errors
+    /// `Busy` if another worker holds a shard: park the connection and try again, with
+    /// [`Turn::tries`] raised. Nobody sleeps.
+    #[inline]
+    pub fn begin<'s>(&'s self, plan: Plan<'_>, turn: Turn<'s>) -> Result<Unit<'s>, Busy> {
+        Unit::begin(self, plan, turn)
+    }
+
+    /// How many keys a database has (DBSIZE, INFO keyspace), from counters.
+    #[must_use]
+    pub fn db_size(&self, db: u32, now_ms: i64) -> DbSize {
+        self.counts.size(&self.shards, db, now_ms)
+    }
+
+    /// How many keys a database has.
+    #[must_use]
+    pub fn keys(&self, db: u32) -> u64 {
+        self.db_size(db, 0).keys
+    }
+
+    /// INFO's figures.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (lazyfree_pending, lazyfreed_objects) = self.free.figures();
+        Stats {
+            lazyfree_pending,
+            lazyfreed_objects,
+            ..self.stats.read()
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset_stats(&self) {
+        self.stats.reset();
+        self.free.reset_freed();
+    }
+
+    /// Which classes of keyspace events are gathered (`notify-keyspace-events`).
+    pub fn set_event_classes(&self, classes: EventClass) {
+        // Relaxed, here and in the next three: the word stands for itself.
+        self.event_classes.store(classes.0, Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn event_classes(&self) -> EventClass {
+        EventClass(self.event_classes.load(Relaxed))
+    }
+
+    /// How access clocks run (`maxmemory-policy`, `lfu-*`).
+    pub fn set_access_policy(&self, policy: AccessPolicy) {
+        self.policy.set(policy);
+    }
+
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub fn set_active_expire(&self, on: bool) {
+        self.active_expire.store(on, Relaxed);
+    }
+
+    /// The gates, as a hint: a unit reads them again under its locks.
+    #[must_use]
+    pub fn gates(&self, now_ms: i64) -> Gates {
+        self.gates.read(now_ms)
+    }
+
+    /// When the running CLIENT PAUSE ends.
+    #[must_use]
+    pub fn pause_until_ms(&self, now_ms: i64) -> Option<i64> {
+        self.gates.pause_until_ms(now_ms)
+    }
+
+    /// The number of the newest write in the change log, which the reply of a command without keys
+    /// depends on. 0 while nobody reads the log.
+    #[must_use]
+    pub fn newest_write(&self) -> u64 {
+        if self.log.is_recording() {
+            self.log.next_number() - 1
+        } else {
+            0
+        }
+    }
+
+    /// Whether a unit panicked after its first change. Its shards stay locked: write the report
+    /// and exit (DESIGN section 6).
+    #[must_use]
+    pub fn is_half_changed(&self) -> bool {
+        // Relaxed: set once; whoever handles the panic runs on the thread that set it.
+        self.half_changed.load(Relaxed)
+    }
+
+    #[cold]
+    pub(crate) fn set_half_changed(&self) {
+        self.half_changed.store(true, Relaxed);
+    }
+
+    /// Ends a WATCH session, taking out its watches where the shards can be had at once; what is
+    /// left is swept later. A new session needs a new watcher.
+    pub fn unwatch(&self, watcher: &Arc<Watcher>) {
+        for watched in watcher.end() {
+            let shard = watched.key().shard();
+            if let Some(mut held) = self.shards.narrow_now(shard) {
+                let (_, data) = held.get_mut(shard);
+                crate::watch::let_go(&mut data.watch, watcher, &watched);
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What every change of a key must tell: the WATCHers, the counts, the expiry's bound, the change
+//! log. A slot carries these along; no other code changes a table.
+
+use collections::table::{self, Table};
+
+use super::Unit;
+use crate::counts::Count;
+use crate::entry::{Entry, EntryRef};
+use crate::event::EventClass;
+use crate::key::Key;
+use crate::scratch::Scratch;
+use crate::shard::Shard;
+use crate::stats::Figure;
+use crate::store::Store;
+use crate::watch::Registry;
+
+/// The books of the shard that a key is in.
+#[derive(Debug)]
+pub(super) struct Books<'u> {
+    pub(super) store: &'u Store,
+    pub(super) scratch: &'u mut Scratch,
+    outside: &'u Shard,
+    shard: usize,
+    watch: &'u mut Option<Box<Registry>>,
+}
+
+impl Unit<'_> {
+    /// The table that `key` is or would be in, and the books of its shard. With `make` the table
+    /// comes into being.
+    #[inline]
+    pub(super) fn open(
+        &mut self,
+        key: Key<'_>,
+        make: bool,
+    ) -> (Option<&mut Table<Entry>>, Books<'_>) {
+        self.scratch.check_declared(key.bytes());
+        let shard = key.shard();
+        let (outside, data) = self.held.get_mut(shard);
+        let db = self.scratch.state.db;
+        let table = if make {
+            Some(data.tables.make(db))
+        } else {
+            data.tables.get_mut(db)
+        };
+        let books = Books {
+            store: self.store,
+            scratch: &mut *self.scratch,
+            outside,
+            shard,
+            watch: &mut data.watch,
+        };
+        (table, books)
+    }
+}
+
+impl Books<'_> {
+    /// Whether an entry's time is over.
+    #[inline]
+    pub(super) fn has_expired(&self, entry: EntryRef<'_>) -> bool {
+        entry
+            .deadline()
+            .is_some_and(|at| self.scratch.state.now_ms > at)
+    }
+
+    #[inline]
+    fn count(&self) -> &Count {
+        match self.scratch.state.db {
+            0 => &self.outside.count,
+            db => self.store.counts.of(&self.store.shards, self.shard, db),
+        }
+    }
+
+    /// A change begins: from here on a panic is fatal.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.scratch.state.changed = true;
+    }
+
+    /// A change of `key` is being made, its removal if it is `gone`: marks the watchers. Returns
+    /// the number to note in the key's segment, if somebody reads the log.
+    #[inline]
+    pub(super) fn changed(&mut self, key: &[u8], gone: bool) -> Option<u64> {
+        if let Some(registry) = self.watch {
+            registry.touch(self.scratch.state.db, key, gone);
+        }
+        self.scratch.state.recording.then(|| self.number())
+    }
+
+    /// The unit's number, taken at its first change (N1 of the log).
+    #[cold]
+    fn number(&mut self) -> u64 {
+        let state = &mut self.scratch.state;
+        if state.number == 0 {
+            state.number = self.store.log.take_number();
+        }
+        state.number
+    }
+
+    #[inline]
+    pub(super) fn key_came(&mut self, key: &[u8], deadline: Option<i64>) {
+        self.count().key_came();
+        self.deadline_changed(None, deadline);
+        self.scratch.notify(EventClass::NEW, "new", key);
+    }
+
+    #[inline]
+    pub(super) fn key_went(&mut self, deadline: Option<i64>) {
+        self.count().key_went();
+        self.deadline_changed(deadline, None);
+    }
+
+    #[inline]
+    pub(super) fn deadline_changed(&mut self, old: Option<i64>, new: Option<i64>) {
+        if old != new {
+            self.count().deadline_changed(old, new);
+            if let Some(at) = new {
+                self.outside.note_deadline(at);
+            }
+        }
+    }
+
+    /// Takes an entry out of its table, with everything that a removal must tell. The entry is
+    /// `None` if a snapshot holds it.
+    pub(super) fn remove<'t>(
+        &mut self,
+        mut at: table::Occupied<'t, Entry>,
+        key: Key<'_>,
+    ) -> (Option<Entry>, table::Vacant<'t, Entry>) {
+        self.begin();
+        let deadline = at.get().deadline();
+        if let Some(number) = self.changed(key.bytes(), true) {
+            at.note_write(number);
+        }
+        self.key_went(deadline);
+        at.vacate(key.hash())
+    }
+
+    /// Removes a key whose time is over: it leaves an event, a DEL in the log, a count.
+    #[cold]
+    pub(super) fn expire<'t>(
+        &mut self,
+        at: table::Occupied<'t, Entry>,
+        key: Key<'_>,
+    ) -> table::Vacant<'t, Entry> {
+        let (entry, place) = self.remove(at, key);
+        drop(entry);
+        let scratch = &mut *self.scratch;
+        scratch.notify(EventClass::EXPIRED, "expired", key.bytes());
+        if scratch.state.recording {
+            scratch
+                .effects
+                .push(scratch.state.db, [&b"DEL"[..], key.bytes()].into_iter());
+        }
+        self.store
+            .stats
+            .add(self.scratch.state.worker, Figure::Expired, 1);
+        place
+    }
+
+    /// Moves an entry's access clock on.
+    #[inline]
+    pub(super) fn touch(&mut self, entry: EntryRef<'_>) {
+        let scratch = &mut *self.scratch;
+        let (policy, now_ms) = (scratch.state.policy, scratch.state.now_ms);
+        let old = entry.access().0;
+        let new = policy.touched(old, now_ms, || scratch.next_random());
+        // A clock that stands still is not written: the entry's line stays clean.
+        if new != old {
+            entry.set_access(new);
+        }
+    }
+
+    /// The clock of a key that comes into being.
+    #[inline]
+    pub(super) fn fresh_clock(&self) -> u32 {
+        self.scratch.state.policy.fresh(self.scratch.state.now_ms)
+    }
+}

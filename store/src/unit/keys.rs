@@ -1,0 +1,127 @@
+//! Changing a key whole: removing it, taking its value elsewhere, putting one in its place.
+
+use collections::table;
+
+use super::Unit;
+use super::slot::{Slot, no_memory};
+use crate::entry::{Entry, EntryRef};
+use crate::error::Refused;
+use crate::key::Key;
+use crate::lazy::Trash;
+use crate::plan::Freeing;
+use crate::value::{Encoding, Kind};
+
+/// What is at least this large is freed by the free thread: giving it back to the system takes
+/// longer than handing it over (some microseconds).
+const LATER_BYTES_MIN: usize = 64 << 10;
+
+/// A value that has left its key, or a copy of one, on its way to another key. It brings its
+/// deadline and its access clock along.
+#[derive(Debug)]
+pub struct Detached(Entry);
+
+impl Detached {
+    /// The kind of the value.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.view().kind()
+    }
+
+    /// How the value is held.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.0.view().encoding()
+    }
+
+    /// The entry as it was, under its old key.
+    #[must_use]
+    pub fn entry(&self) -> EntryRef<'_> {
+        self.0.view()
+    }
+
+    /// Its deadline, in milliseconds since 1970.
+    #[must_use]
+    pub fn deadline(&self) -> Option<i64> {
+        self.0.view().deadline()
+    }
+
+    /// Gives it a deadline or takes it away.
+    pub fn set_deadline(&mut self, at_ms: Option<i64>) {
+        self.0.set_deadline(at_ms);
+    }
+
+    pub(super) fn into_entry(mut self, key: &[u8]) -> Entry {
+        self.0.rename(key);
+        self.0
+    }
+}
+
+impl Unit<'_> {
+    /// Removes a key; whether it was there.
+    pub fn remove(&mut self, key: Key<'_>) -> bool {
+        self.remove_as(key, Freeing::Now)
+    }
+
+    /// Removes a key; what is large is freed by the free thread (UNLINK).
+    pub fn unlink(&mut self, key: Key<'_>) -> bool {
+        self.remove_as(key, Freeing::Later)
+    }
+
+    fn remove_as(&mut self, key: Key<'_>, how: Freeing) -> bool {
+        let (table, mut books) = self.open(key, false);
+        let Some(table) = table else { return false };
+        let table::Slot::Occupied(at) = table.entry(key.hash(), key.bytes()) else {
+            return false;
+        };
+        if books.has_expired(at.get()) {
+            books.expire(at, key);
+            return false;
+        }
+        if let Some(entry) = books.remove(at, key).0
+            && entry.view().memory_bytes() >= LATER_BYTES_MIN
+        {
+            // Not under the locks, in either case (U3).
+            books.scratch.trash.push((Trash::Entry(entry), how));
+        }
+        true
+    }
+
+    /// Takes a key's value away with it (RENAME, MOVE).
+    pub fn take(&mut self, key: Key<'_>) -> Option<Detached> {
+        let (table, mut books) = self.open(key, false);
+        let table::Slot::Occupied(mut at) = table?.entry(key.hash(), key.bytes()) else {
+            return None;
+        };
+        if books.has_expired(at.get()) {
+            books.expire(at, key);
+            return None;
+        }
+        let copy = at.is_shared().then(|| copy_of(at.get(), key));
+        let taken = books.remove(at, key).0;
+        Some(Detached(
+            copy.or(taken)
+                .expect("an entry that nobody shares comes out"),
+        ))
+    }
+
+    /// A copy of a key's value: containers and long strings are shared, not copied (COPY).
+    pub fn duplicate(&mut self, key: Key<'_>) -> Option<Detached> {
+        self.look_up(key, super::Look::Read)
+            .map(|entry| Detached(copy_of(entry, key)))
+    }
+
+    /// Makes the key, or overwrites it, with what has left another one.
+    pub fn place(&mut self, key: Key<'_>, what: Detached) {
+        let entry = what.into_entry(key.bytes());
+        match self.slot(key) {
+            Slot::Vacant(at) => {
+                at.fill(entry);
+            }
+            Slot::Occupied(mut at) => at.replace(entry),
+        }
+    }
+}
+
+fn copy_of(entry: EntryRef<'_>, key: Key<'_>) -> Entry {
+    Entry::copy_of(entry, key.bytes(), entry.deadline()).unwrap_or_else(|Refused| no_memory())
+}
