@@ -140,7 +140,7 @@ impl Engine<'_> {
         if self
             .server
             .store
-            .gates()
+            .gates(self.desk.clock_ms)
             .closed(gates_for(command, seat.session))
         {
             self.desk.figures.parked_gate.add(1);
@@ -319,7 +319,7 @@ impl Engine<'_> {
     ) -> Served {
         if server
             .store
-            .gates()
+            .gates(self.desk.clock_ms)
             .closed(gates_for(command, seat.session))
         {
             self.desk.figures.parked_gate.add(1);

@@ -30,7 +30,7 @@ pub struct CycleLimits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cycle {
     /// Keys removed.
-    pub expired: usize,
+    pub expired: u64,
     /// Whether there is more to do at once.
     pub unfinished: bool,
 }
@@ -63,7 +63,7 @@ impl Store {
             // Relaxed: wherever it begins, the round is complete; two workers at once share it.
             let shard = self.expire_shard.fetch_add(1, Relaxed) as usize % SHARDS;
             while self.shards.outside(shard).due_ms() < unit.now_ms() {
-                if cycle.expired >= limits.total {
+                if cycle.expired >= limits.total as u64 {
                     cycle.unfinished = true;
                     break;
                 }
@@ -73,12 +73,12 @@ impl Store {
                     cycle.unfinished = true;
                     break;
                 };
-                cycle.expired += hold.expired;
+                cycle.expired += hold.expired as u64;
                 looked_at += hold.looked_at;
                 if !more() {
                     cycle.unfinished = true;
                     self.stats.add(worker, Figure::TimeCap, 1);
-                    self.stats.note_stale(looked_at, cycle.expired);
+                    self.stats.note_stale(looked_at, cycle.expired as usize);
                     return cycle;
                 }
                 if hold.finished {
@@ -86,7 +86,7 @@ impl Store {
                 }
             }
         }
-        self.stats.note_stale(looked_at, cycle.expired);
+        self.stats.note_stale(looked_at, cycle.expired as usize);
         cycle
     }
 }

@@ -138,8 +138,10 @@ struct Watch {
 pub(crate) struct Registry {
     /// Ordered rather than hashed: the standard hash map would draw its own randomness.
     keys: BTreeMap<Box<[u8]>, Vec<Watch>>,
-    /// Watches since the last sweep.
+    /// Watches added since the last sweep.
     added: usize,
+    /// Keys that the last sweep left.
+    kept: usize,
 }
 
 /// What became of a database as a whole, seen from one of its watched keys.
@@ -160,8 +162,9 @@ impl Registry {
             return;
         }
         self.added += 1;
-        // Each sweep costs as much as the additions before it: leftovers stay below half.
-        if self.added > 16 && self.added > self.keys.len() {
+        // Each sweep costs about as much as the additions before it, and leftovers stay below what
+        // lives plus a few.
+        if self.added > self.kept + 16 {
             self.sweep();
         }
         let watch = Watch {
@@ -189,6 +192,7 @@ impl Registry {
             watches.retain(|watch| !watch.watcher.has_ended());
             !watches.is_empty()
         });
+        self.kept = self.keys.len();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
