@@ -6,7 +6,9 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `args.rs` | a request's words without copying: `Span`, `Blob`, `Args`, `OwnedArgs` |
-//! | `parse.rs` | the incremental request parser, its limits and its error texts |
+//! | `parse.rs` | the incremental request parser |
+//! | `limits.rs` | what may be sent, and the error texts |
+//! | `batch.rs` | the requests of one read |
 //! | `inline.rs` | words with quotes and escapes: inline commands and configuration lines |
 //! | `quote.rs` | the other direction: any bytes as a quoted word |
 //! | `reply.rs` | the reply builder for both protocol versions |
@@ -18,7 +20,9 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod batch;
 mod inline;
+mod limits;
 pub mod number;
 mod output;
 mod parse;
@@ -26,8 +30,10 @@ mod quote;
 mod reply;
 
 pub use args::{Args, ArgsIter, Blob, OwnedArgs, Span};
+pub use batch::{Batch, Request};
 pub use inline::{UnbalancedQuotes, split_words};
+pub use limits::{Limits, ProtocolError};
 pub use output::{Chunk, Output};
-pub use parse::{Batch, Limits, Parsed, Parser, ProtocolError, Refused, Request, take_blob};
+pub use parse::{Parsed, Parser, Refused, take_blob};
 pub use quote::{repr, repr_into};
 pub use reply::{Mark, Proto, Reply, shared};

@@ -30,10 +30,11 @@
 //!
 //! Checked by: tests below, fuzz/resp (random cuts against one piece).
 
-use crate::args::{Args, Blob, Span};
+use crate::args::{Blob, Span};
+use crate::batch::{Batch, Request};
 use crate::inline::{is_plain, is_space, split_words};
+use crate::limits::{Limits, ProtocolError};
 use crate::number::parse_i64;
-use crate::reply::Reply;
 use std::sync::Arc;
 
 /// The longest line: an inline request, a count, a length.
@@ -44,135 +45,9 @@ const BLOB_MIN: usize = 32 * 1024;
 const ARGS_MAX_BEFORE_LOGIN: i64 = 10;
 const BULK_MAX_BEFORE_LOGIN: i64 = 16 * 1024;
 
-/// What a connection may send.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// `proto-max-bulk-len`; `u64::MAX` on the link to a primary.
-    pub bulk_bytes_max: u64,
-    /// The most words of one request.
-    pub args_max: u32,
-    /// Whether the client must still log in: then ten words of 16 KiB are the most.
-    pub before_login: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            bulk_bytes_max: 512 << 20,
-            args_max: i32::MAX as u32,
-            before_login: false,
-        }
-    }
-}
-
-/// What the peer did against the protocol. The connection is answered with the text and closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProtocolError {
-    /// A line that is no `*` request does not end.
-    TooBigInline,
-    /// Quotes of an inline request do not match.
-    UnbalancedQuotes,
-    /// The line behind `*` does not end.
-    TooBigCount,
-    /// The line behind `*` is no number, or too large a one.
-    InvalidCount,
-    /// Too many words for somebody who has not logged in.
-    UnauthenticatedCount,
-    /// The line behind `$` does not end.
-    TooBigLength,
-    /// A word does not begin with `$` but with this.
-    ExpectedDollar(u8),
-    /// The line behind `$` is no number, or too large a one.
-    InvalidLength,
-    /// Too long a word for somebody who has not logged in.
-    UnauthenticatedLength,
-    /// The words that are not blobs exceed what 32-bit offsets can hold.
-    TooBigRequest,
-}
-
-impl ProtocolError {
-    /// The text for the log, without the error code.
-    pub fn text(&self) -> Vec<u8> {
-        let text: &[u8] = match self {
-            ProtocolError::TooBigInline => b"too big inline request",
-            ProtocolError::UnbalancedQuotes => b"unbalanced quotes in request",
-            ProtocolError::TooBigCount => b"too big mbulk count string",
-            ProtocolError::InvalidCount => b"invalid multibulk length",
-            ProtocolError::UnauthenticatedCount => b"unauthenticated multibulk length",
-            ProtocolError::TooBigLength => b"too big bulk count string",
-            ProtocolError::ExpectedDollar(got) => {
-                let quoted = [
-                    b"Protocol error: expected '$', got '".as_slice(),
-                    &[*got],
-                    b"'",
-                ];
-                return quoted.concat();
-            }
-            ProtocolError::InvalidLength => b"invalid bulk length",
-            ProtocolError::UnauthenticatedLength => b"unauthenticated bulk length",
-            ProtocolError::TooBigRequest => b"too big request",
-        };
-        [b"Protocol error: ", text].concat()
-    }
-
-    /// Answers the peer.
-    pub fn write(&self, reply: &mut Reply) {
-        reply.error(&[b"ERR ".as_slice(), &self.text()].concat());
-    }
-}
-
 /// There was no memory for a large word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
-
-/// One request in a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
-    first: u32,
-    argc: u32,
-}
-
-impl Request {
-    /// How many words it has; never none.
-    #[inline]
-    pub fn argc(&self) -> usize {
-        self.argc as usize
-    }
-}
-
-/// The words of the requests of one read.
-#[derive(Debug, Default)]
-pub struct Batch {
-    spans: Vec<Span>,
-    blobs: Vec<Blob>,
-}
-
-impl Batch {
-    /// Spans that a batch keeps room for when it is cleared.
-    const KEPT: usize = 16 * 1024;
-
-    /// The words of `request`, whose plain ones lie in `input`, the buffer that was parsed.
-    #[inline]
-    pub fn args<'a>(&'a self, input: &'a [u8], request: Request) -> Args<'a> {
-        let spans = &self.spans[request.first as usize..][..request.argc as usize];
-        Args::new(input, spans, &self.blobs)
-    }
-
-    /// Forgets all requests; a batch that one giant request has blown up gives its memory back.
-    pub fn clear(&mut self) {
-        self.spans.clear();
-        self.spans.shrink_to(Self::KEPT);
-        self.blobs.clear();
-    }
-
-    #[inline]
-    fn request(&self, first: usize) -> Request {
-        Request {
-            first: first as u32,
-            argc: (self.spans.len() - first) as u32,
-        }
-    }
-}
 
 /// What `next` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -534,7 +409,8 @@ impl Parser {
                     self.scanned = at + end - start;
                     return Line::Incomplete;
                 }
-                match parse_i64(&rest[1..end]) {
+                // A line may begin with its own end: then there is not even a sigil.
+                match rest.get(1..end).and_then(parse_i64) {
                     Some(value) => Line::Number {
                         value,
                         end: at + end + 2,
@@ -724,6 +600,8 @@ mod tests {
         check("*3000000000\r\n", &[], Some(InvalidCount));
         check("*99999999999999999999\r\n", &[], Some(InvalidCount));
         check("PING\n*1\r\n:4\r\n", &["PING"], Some(ExpectedDollar(b':')));
+        // Found by fuzz/resp: a word's line that begins with its end.
+        check("*1\r\n\r\n", &[], Some(ExpectedDollar(b'\r')));
         check("*1\r\n$-1\r\n", &[], Some(InvalidLength));
         check("*1\r\n$x\r\n", &[], Some(InvalidLength));
         check("*1\r\n$2000000000\r\n", &[], Some(InvalidLength));
