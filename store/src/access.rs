@@ -40,6 +40,15 @@ const LFU_START: u32 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access(pub(crate) u32);
 
+/// When, or how often, a key was used before it came here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Not for this many seconds.
+    IdleSeconds(u64),
+    /// This often, as the LFU counter says it.
+    Frequency(u8),
+}
+
 impl AccessPolicy {
     /// The clock of a key that comes into being.
     pub(crate) fn fresh(self, now_ms: i64) -> u32 {
@@ -68,6 +77,21 @@ impl AccessPolicy {
         match self {
             AccessPolicy::Lru => seconds(now_ms),
             AccessPolicy::Lfu { .. } => old,
+        }
+    }
+
+    /// The clock of a key whose past is known, if this kind of clock can say it.
+    pub(crate) fn seen(self, seen: Seen, now_ms: i64) -> Option<u32> {
+        match (self, seen) {
+            (AccessPolicy::Lru, Seen::IdleSeconds(idle)) => {
+                // What is longer ago than the clock remembers is as long ago as it can say.
+                let idle = u32::try_from(idle).unwrap_or(CLOCK_MASK).min(CLOCK_MASK);
+                Some(seconds(now_ms).wrapping_sub(idle) & CLOCK_MASK)
+            }
+            (AccessPolicy::Lfu { .. }, Seen::Frequency(frequency)) => {
+                Some((minutes(now_ms) << 8) | u32::from(frequency))
+            }
+            _ => None,
         }
     }
 
@@ -186,5 +210,24 @@ mod tests {
             cell.set(policy);
             assert_eq!(cell.get(), policy);
         }
+    }
+
+    #[test]
+    fn a_past_is_told_to_the_clock_that_can_say_it() {
+        let now_ms = 1_700_000_000_000;
+        let idle = |seconds| {
+            let clock = AccessPolicy::Lru.seen(Seen::IdleSeconds(seconds), now_ms);
+            idle_seconds(clock.expect("LRU counts seconds"), now_ms)
+        };
+        assert_eq!(idle(0), 0);
+        assert_eq!(idle(1000), 1000);
+        assert_eq!(idle(u64::MAX), u64::from(CLOCK_MASK));
+        let clock = LFU.seen(Seen::Frequency(200), now_ms);
+        assert_eq!(
+            LFU.frequency(clock.expect("LFU counts accesses"), now_ms),
+            200
+        );
+        assert_eq!(LFU.seen(Seen::IdleSeconds(1), now_ms), None);
+        assert_eq!(AccessPolicy::Lru.seen(Seen::Frequency(1), now_ms), None);
     }
 }

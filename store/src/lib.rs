@@ -31,7 +31,7 @@ mod unit;
 pub mod value;
 mod watch;
 
-pub use access::{Access, AccessPolicy};
+pub use access::{Access, AccessPolicy, Seen};
 pub use counts::DbSize;
 pub use entry::{EntryRef, IN_PLACE_BYTES_MAX};
 pub use error::{Busy, Refused, WrongType};

@@ -3,6 +3,8 @@
 //! -2 stands for no such key, -1 for a key that does not expire. Seconds are rounded, not cut off:
 //! a key with 600 ms to live has a TTL of 1.
 
+use store::Look;
+
 use crate::spec::{Acl, Arity, CommandSpec, Flags, KeyAt, Keys};
 use crate::{Call, CommandError};
 
@@ -72,7 +74,11 @@ fn pexpiretime(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
 fn answer(call: &mut Call<'_, '_>, figure: impl FnOnce(i64, i64) -> i64) {
     let key = call.key(1);
     let now_ms = call.unit.now_ms();
-    let answer = match call.unit.peek(key).map(|entry| entry.deadline()) {
+    let answer = match call
+        .unit
+        .look_up(key, Look::NoTouch)
+        .map(|entry| entry.deadline())
+    {
         None => -2,
         Some(None) => -1,
         Some(Some(deadline)) => figure(deadline, now_ms).max(0),

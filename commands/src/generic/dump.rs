@@ -6,7 +6,7 @@
 //! one that REPLACE was to replace.
 
 use rdb::{Compressor, Loaded};
-use store::{Deadline, EventClass, Slot};
+use store::{Deadline, EventClass, Seen, Slot};
 
 use crate::args::{Words, integer, is};
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
@@ -97,6 +97,14 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// When the key was last used, as the access clock that runs now can say it.
+    fn seen(&self, lfu: bool) -> Option<Seen> {
+        match lfu {
+            true => self.frequency.map(Seen::Frequency),
+            false => self.idle_seconds.map(Seen::IdleSeconds),
+        }
+    }
 }
 
 const INVALID_IDLETIME: CommandError =
@@ -131,6 +139,9 @@ fn restore(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         }
     } else {
         place(call, loaded, deadline)?;
+        if let Some(seen) = options.seen(call.settings.lfu) {
+            call.unit.set_seen(key, seen);
+        }
         log(call, &options, deadline);
         call.unit
             .notify(EventClass::GENERIC, "restore", key.bytes());
@@ -163,6 +174,8 @@ fn place(
         (Loaded::String(value), Slot::Vacant(slot)) => slot.insert_string(value, deadline)?,
         (Loaded::String(value), Slot::Occupied(mut slot)) => {
             slot.set_string(value, deadline.map_or(Deadline::Clear, Deadline::At))?;
+            // For Redis the old key goes and a new one comes.
+            call.unit.notify(EventClass::NEW, "new", key.bytes());
         }
     }
     Ok(())

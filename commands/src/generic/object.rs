@@ -1,6 +1,6 @@
 //! OBJECT: how the server holds a value. None of these counts as a use of the key.
 
-use store::Access;
+use store::{Access, Look};
 
 use crate::spec::{Acl, Arity, CommandSpec, Flags, KeyAt, KeyFlags, Keys};
 use crate::{Call, CommandError};
@@ -41,7 +41,11 @@ const ENCODING: CommandSpec = CommandSpec {
 
 fn encoding(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let key = call.key(2);
-    match call.unit.peek(key).map(|entry| entry.encoding().name()) {
+    match call
+        .unit
+        .look_up(key, Look::NoNotify)
+        .map(|entry| entry.encoding().name())
+    {
         Some(name) => call.reply.bulk(name.as_bytes()),
         None => call.reply.null(),
     }
@@ -99,7 +103,10 @@ fn idletime(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
 /// The key's access clock; without such a key the reply is null and nothing is left to do.
 fn access(call: &mut Call<'_, '_>) -> Option<Access> {
     let key = call.key(2);
-    let access = call.unit.peek(key).map(store::EntryRef::access);
+    let access = call
+        .unit
+        .look_up(key, Look::NoNotify)
+        .map(store::EntryRef::access);
     if access.is_none() {
         call.reply.null();
     }

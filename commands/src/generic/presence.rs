@@ -3,7 +3,7 @@
 //! A key that is named twice counts twice in EXISTS and TOUCH, and once in DEL, since the second
 //! look finds nothing. DEL and UNLINK differ only in who frees what is large.
 
-use store::EventClass;
+use store::{EventClass, Look};
 
 use crate::spec::{Acl, Arity, CommandSpec, Find, Flags, KeyAt, KeyFlags, Keys, LogForm};
 use crate::{Call, CommandError};
@@ -102,7 +102,7 @@ fn exists(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let mut found = 0;
     for index in 1..call.args.len() {
         let key = call.key(index);
-        found += i64::from(call.unit.peek(key).is_some());
+        found += i64::from(call.unit.look_up(key, Look::NoTouch).is_some());
     }
     call.reply.int(found);
     Ok(())
@@ -142,10 +142,8 @@ pub(super) const TYPE: CommandSpec = CommandSpec {
 
 fn type_(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let key = call.key(1);
-    let name = call
-        .unit
-        .peek(key)
-        .map_or("none", |entry| entry.kind().name());
+    let entry = call.unit.look_up(key, Look::NoTouch);
+    let name = entry.map_or("none", |entry| entry.kind().name());
     call.reply.simple(name.as_bytes());
     Ok(())
 }

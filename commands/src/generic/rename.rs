@@ -111,15 +111,17 @@ fn copy(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     if db == home && from.bytes() == to.bytes() {
         return Err(SAME_PLACE);
     }
-    let copied = call.unit.read(from).is_some()
-        && (replace || !in_db(call.unit, db, |unit| unit.peek(to).is_some()))
-        && call.unit.duplicate(from).is_some_and(|value| {
-            in_db(call.unit, db, |unit| {
-                unit.place(to, value);
-                unit.notify(EventClass::GENERIC, "copy_to", to.bytes());
-            });
+    let value = call.unit.duplicate(from);
+    let copied = value.is_some_and(|value| {
+        in_db(call.unit, db, |unit| {
+            if !replace && unit.peek(to).is_some() {
+                return false;
+            }
+            unit.place(to, value);
+            unit.notify(EventClass::GENERIC, "copy_to", to.bytes());
             true
-        });
+        })
+    });
     if copied {
         call.unit.dirty(1);
     }

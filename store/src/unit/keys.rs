@@ -6,6 +6,7 @@ use super::Unit;
 use super::slot::{Slot, no_memory};
 use crate::entry::{Entry, EntryRef};
 use crate::error::Refused;
+use crate::event::EventClass;
 use crate::key::Key;
 use crate::lazy::Trash;
 use crate::plan::Freeing;
@@ -117,7 +118,11 @@ impl Unit<'_> {
             Slot::Vacant(at) => {
                 at.fill(entry);
             }
-            Slot::Occupied(mut at) => at.replace(entry),
+            Slot::Occupied(mut at) => {
+                at.replace(entry);
+                // For Redis the old key goes and a new one comes.
+                self.notify(EventClass::NEW, "new", key.bytes());
+            }
         }
     }
 }

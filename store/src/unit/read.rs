@@ -4,6 +4,7 @@
 use collections::table;
 
 use super::Unit;
+use crate::access::Seen;
 use crate::entry::EntryRef;
 use crate::error::WrongType;
 use crate::event::EventClass;
@@ -113,6 +114,15 @@ impl Unit<'_> {
     /// TOUCH: moves the access clock; whether the key exists.
     pub fn touch(&mut self, key: Key<'_>) -> bool {
         self.look_up(key, Look::Touch).is_some()
+    }
+
+    /// Gives a key the past that it had elsewhere (RESTORE). What the clock that runs now cannot
+    /// say is left out.
+    pub fn set_seen(&mut self, key: Key<'_>, seen: Seen) {
+        let (policy, now_ms) = (self.scratch.state.policy, self.now_ms());
+        if let (Some(clock), Some(entry)) = (policy.seen(seen, now_ms), self.peek(key)) {
+            entry.set_access(clock);
+        }
     }
 
     /// Looks a string up as GET does.
