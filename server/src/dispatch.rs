@@ -286,7 +286,6 @@ impl Engine<'_> {
             return Served::Parked(Wait::Shard);
         };
         if unit.gates().closed(gates_for(command, seat.session)) {
-            drop(unit);
             self.desk.figures.parked_gate.add(1);
             return Served::Parked(Wait::Gate);
         }

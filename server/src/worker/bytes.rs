@@ -273,7 +273,7 @@ impl<D: Driver> Worker<'_, D> {
             connection.soft_since_ms = None;
             // What is said comes into the next spare; an idle connection keeps no vector.
             if connection.ending {
-                return self.close(place, Close::Polite);
+                self.close(place, Close::Polite);
             }
         } else {
             self.check_output_limit(place);

@@ -27,10 +27,10 @@ impl<D: Driver> Worker<'_, D> {
     /// Parked connections come again.
     pub(super) fn retry_parked(&mut self) {
         for place in std::mem::take(&mut self.parked) {
-            if let Some(connection) = &mut self.connections[place] {
-                if connection.parked.take().is_some() {
-                    self.ready.push_back(place);
-                }
+            if let Some(connection) = &mut self.connections[place]
+                && connection.parked.take().is_some()
+            {
+                self.ready.push_back(place);
             }
         }
     }
@@ -157,6 +157,12 @@ impl<D: Driver> Worker<'_, D> {
                 self.keep_input(input);
                 self.connections[place] = Some(connection);
             }
+            Fate::OverLimit => {
+                self.keep_input(input);
+                self.connections[place] = Some(connection);
+                self.check_output_limit(place);
+                return;
+            }
             Fate::Broken => {
                 self.keep_input(input);
                 return self.bury(connection, Close::Now);
@@ -201,8 +207,7 @@ impl<D: Driver> Worker<'_, D> {
                 return Fate::Ending;
             }
             if is_limited && connection.output_bytes() as u64 >= limit.hard_bytes {
-                // Looked at again, and logged, where the output is judged.
-                return Fate::Ending;
+                return Fate::OverLimit;
             }
             if self.engine.desk.clock_is_stale {
                 self.read_clock();
@@ -282,6 +287,8 @@ enum Fate {
     Parked(Wait),
     /// Closed when its output has left.
     Ending,
+    /// Its output is above the hard limit.
+    OverLimit,
     /// Closed at once.
     Broken,
 }
