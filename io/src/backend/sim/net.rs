@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -181,8 +181,8 @@ struct Shared {
     threaded: bool,
     /// The virtual clock; relaxed, because a virtual net has one thread.
     now_ns: AtomicU64,
-    /// The wall clock's distance from it; tests set the wall clock, nothing else reads it.
-    wall_ns: AtomicU64,
+    /// What to add to it to have the wall clock's time; below zero when a test sets that far back.
+    wall_offset_ns: AtomicI64,
     /// Numbers for loops, connections and ports.
     numbers: AtomicU64,
     schedule: Mutex<Schedule>,
@@ -217,13 +217,13 @@ impl Net {
 
     fn make(seed: u64, weather: Weather, threaded: bool) -> Net {
         // A morning in 2023: late enough for every expiry in a test, early enough to be history.
-        let wall_ns = 1_700_000_000_000_000_000;
+        let wall_offset_ns = AtomicI64::new(1_700_000_000_000_000_000);
         let shared = Shared {
             seed,
             weather,
             threaded,
             now_ns: AtomicU64::new(0),
-            wall_ns: AtomicU64::new(wall_ns),
+            wall_offset_ns,
             numbers: AtomicU64::new(1),
             schedule: Mutex::default(),
             listeners: Mutex::default(),
@@ -255,15 +255,17 @@ impl Net {
 
     /// What the wall clock says.
     pub fn unix_time(&self) -> Duration {
-        Duration::from_nanos(self.shared.wall_ns.load(Ordering::Relaxed)) + self.now()
+        // Relaxed, as the clock itself.
+        let offset = self.shared.wall_offset_ns.load(Ordering::Relaxed);
+        let ns = i128::from(offset) + self.now().as_nanos() as i128;
+        Duration::from_nanos(u64::try_from(ns.max(0)).expect("within 500 years"))
     }
 
     /// Sets the wall clock, which may go backwards; the other clock does not notice.
     pub fn set_unix_time(&self, time: Duration) {
-        let offset = time.saturating_sub(self.now()).as_nanos();
-        self.shared
-            .wall_ns
-            .store(u64::try_from(offset).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let offset = time.as_nanos() as i128 - self.now().as_nanos() as i128;
+        let offset = i64::try_from(offset).expect("within 290 years");
+        self.shared.wall_offset_ns.store(offset, Ordering::Relaxed);
     }
 
     /// Moves a virtual clock forward at once, whoever sleeps or not; what falls due happens.
