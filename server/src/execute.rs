@@ -127,6 +127,9 @@ pub(crate) fn is_secret(command: &Command, args: resp::Args<'_>, i: usize) -> bo
             let is_auth = |at: usize| args.get(at).eq_ignore_ascii_case(b"auth");
             (i >= 3 && is_auth(i - 1)) || (i >= 4 && is_auth(i - 2))
         }
+        "set" if command.is_admin => {
+            i >= 3 && i % 2 == 1 && crate::config::Config::is_sensitive(args.get(i - 1))
+        }
         _ => false,
     }
 }

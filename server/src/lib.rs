@@ -22,6 +22,7 @@ pub mod client_line;
 pub mod clients;
 pub mod config;
 mod connection;
+pub mod crash;
 pub mod desk;
 mod dispatch;
 mod execute;

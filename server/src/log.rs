@@ -160,6 +160,12 @@ pub fn open_syslog(ident: &str, facility: u32) {
     SINK.lock().syslog = true;
 }
 
+/// Whether lines go to a place where somebody at a terminal does not see them.
+#[must_use]
+pub fn is_elsewhere() -> bool {
+    !matches!(SINK.lock().target, Target::Stdout)
+}
+
 /// Whether a line of this level would be written.
 #[inline]
 #[must_use]

@@ -2,7 +2,7 @@
 //!
 //!   Server ─┬─ store            the data, behind shard locks
 //!           ├─ commands         the joined table, never changed
-//!           ├─ live             the configuration as plain fields, replaced whole
+//!           ├─ config, live     every parameter; the same as plain fields, replaced whole
 //!           ├─ statistics       figures by worker, replaced whole by CONFIG RESETSTAT
 //!           ├─ clients          the registry
 //!           ├─ mailboxes        one FIFO a worker
@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use store::{AccessPolicy, Store};
 
 use crate::clients::Clients;
+use crate::config::Config;
 use crate::latency::LatencyMonitor;
 use crate::listen::Listening;
 use crate::live::Live;
@@ -56,6 +57,8 @@ pub struct Server {
     pub store: Store,
     /// The commands of this run.
     pub commands: CommandTable,
+    /// Every parameter; `live` is made from it.
+    pub config: Config,
     /// All clients.
     pub clients: Clients,
     /// One a worker.
@@ -90,6 +93,19 @@ impl Server {
     /// # Errors
     /// When `rename-command` names what is not there.
     pub fn new(start: Start, live: Live) -> Result<Arc<Server>, RenameError> {
+        Server::build(start, Config::new(), live)
+    }
+
+    /// The same from a whole configuration.
+    ///
+    /// # Errors
+    /// When `rename-command` names what is not there.
+    pub fn with_config(start: Start, config: Config) -> Result<Arc<Server>, RenameError> {
+        let live = config.live();
+        Server::build(start, config, live)
+    }
+
+    fn build(start: Start, config: Config, live: Live) -> Result<Arc<Server>, RenameError> {
         let commands = CommandTable::new(&start.renames)?;
         let options = store::Options {
             databases: live.settings.databases,
@@ -113,6 +129,7 @@ impl Server {
             statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),
             live: ArcSwap::from_pointee(Live::default()),
             commands,
+            config,
             start,
         };
         server.set_live(live);

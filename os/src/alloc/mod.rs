@@ -32,7 +32,7 @@ use libmimalloc_sys::{
 };
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 #[cfg(unix)]
 #[path = "posix.rs"]
@@ -133,6 +133,30 @@ pub fn name() -> String {
 pub fn purge() {
     // SAFETY: may be called at any time by any thread.
     unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
+/// Whether a thread gives unused memory back to the system while nobody asks for any.
+static PURGING: AtomicBool = AtomicBool::new(false);
+
+/// How often it does.
+const PURGE_PERIOD: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// `jemalloc-bg-thread`: memory that has been freed goes back to the system although the threads that
+/// freed it sleep; otherwise it goes back when they work again.
+pub fn set_background_purge(on: bool) {
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    PURGING.store(on, Relaxed);
+    if on && !STARTED.swap(true, Relaxed) {
+        let spawned = std::thread::Builder::new().name("purge".into()).spawn(|| {
+            loop {
+                std::thread::sleep(PURGE_PERIOD);
+                if PURGING.load(Relaxed) {
+                    purge();
+                }
+            }
+        });
+        STARTED.store(spawned.is_ok(), Relaxed);
+    }
 }
 
 /// The size that this thread was refused a moment ago (100 ms): an abort that comes now comes from

@@ -128,6 +128,14 @@ pub fn flush_folder(folder: &Path) -> io::Result<()> {
     system::flush_folder(folder)
 }
 
+/// Gives a file to a group, by name or number.
+///
+/// # Errors
+/// The system's; there is no such group, or no groups at all.
+pub fn set_group(path: &Path, group: &str) -> io::Result<()> {
+    system::set_group(path, group)
+}
+
 /// Which file this is, whatever it is called by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity(u64, u64);

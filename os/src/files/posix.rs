@@ -39,3 +39,36 @@ fn of(metadata: Metadata) -> (u64, u64) {
 pub(super) fn raw(file: &File) -> i32 {
     file.as_raw_fd()
 }
+
+pub(super) fn set_group(path: &Path, group: &str) -> io::Result<()> {
+    let gid = match group.parse() {
+        Ok(gid) => gid,
+        Err(_) => group_id(group)?,
+    };
+    std::os::unix::fs::chown(path, None, Some(gid))
+}
+
+fn group_id(name: &str) -> io::Result<u32> {
+    let name = std::ffi::CString::new(name)?;
+    let mut buffer = vec![0 as libc::c_char; 16 * 1024];
+    let mut found = std::ptr::null_mut();
+    // SAFETY: the name is terminated; structure and buffer are live locals, the buffer's length is
+    // what is passed; `found` points to the structure or is null.
+    unsafe {
+        let mut entry: libc::group = std::mem::zeroed();
+        libc::getgrnam_r(
+            name.as_ptr(),
+            &raw mut entry,
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            &raw mut found,
+        );
+        if found.is_null() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "there is no such group",
+            ));
+        }
+        Ok(entry.gr_gid)
+    }
+}

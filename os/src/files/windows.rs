@@ -53,3 +53,10 @@ pub(super) fn identity_at(path: &Path) -> io::Result<(u64, u64)> {
 pub(super) fn raw(file: &File) -> isize {
     file.as_raw_handle() as isize
 }
+
+pub(super) fn set_group(_: &Path, _: &str) -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "files have no owning group here",
+    ))
+}

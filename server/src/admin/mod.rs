@@ -24,6 +24,7 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::table::Command;
 
+mod config;
 mod connection;
 mod transaction;
 
@@ -68,6 +69,7 @@ impl<'c> AdminCall<'c, '_> {
 /// The families' rows.
 #[must_use]
 pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
-    const FAMILIES: &[&[&CommandSpec<Handler>]] = &[connection::ROWS, transaction::ROWS];
+    const FAMILIES: &[&[&CommandSpec<Handler>]] =
+        &[config::ROWS, connection::ROWS, transaction::ROWS];
     FAMILIES
 }

@@ -214,7 +214,8 @@ impl Config {
                         _ => "Failed to bind to specified addresses.",
                     }
                     .to_owned()
-                })
+                })?;
+                self.show_title()
             }
             Apply::Maxclients => self.raise_open_files(old, host),
             Apply::Dir => {

@@ -15,6 +15,7 @@
 //! | `load.rs`, `command_line.rs` | start |
 //! | `apply.rs` | CONFIG SET: all or nothing, with side effects |
 //! | `rewrite.rs` | CONFIG REWRITE |
+//! | `host.rs` | the server as the configuration sees it; the addresses of `bind` |
 //! | `live.rs` | the snapshot that hot paths read |
 //! | `title.rs` | `proc-title-template` |
 //!
@@ -23,6 +24,7 @@
 
 mod apply;
 pub mod command_line;
+mod host;
 mod language;
 mod live;
 mod load;
@@ -33,6 +35,7 @@ mod title;
 mod value;
 
 pub use apply::{Host, SetError, Setter};
+pub use host::reserved_files;
 pub use load::Fatal;
 pub use rewrite::RewriteError;
 pub use row::{Row, Waits};
@@ -66,6 +69,8 @@ pub struct Config {
     directives: Directives,
     /// The main file, absolute.
     file: Option<PathBuf>,
+    /// What came from standard input, for a process that starts anew in the background.
+    stdin: Option<Vec<u8>>,
 }
 
 impl Default for Config {
@@ -83,6 +88,7 @@ impl Config {
             changing: Mutex::new(()),
             directives: Directives::default(),
             file: None,
+            stdin: None,
         }
     }
 
@@ -104,17 +110,25 @@ impl Config {
             text = load::read_file(&path).map_err(plain)?;
             file = Some(path);
         }
+        let mut stdin = None;
         if sources.stdin {
             let mut more = Vec::new();
             std::io::stdin()
                 .read_to_end(&mut more)
                 .map_err(|e| plain(format!("Can't read standard input: {e}")))?;
-            text.extend_from_slice(&language::decode(more).map_err(|why| plain(why.to_owned()))?);
+            text.extend_from_slice(
+                &language::decode(more.clone()).map_err(|why| plain(why.to_owned()))?,
+            );
+            stdin = Some(more);
         }
         text.push(b'\n');
         text.extend_from_slice(&sources.options);
         let config = Self::from_text(&text, is_command)?;
-        Ok(Config { file, ..config })
+        Ok(Config {
+            file,
+            stdin,
+            ..config
+        })
     }
 
     /// Reads a text.
@@ -129,6 +143,7 @@ impl Config {
             changing: Mutex::new(()),
             directives: loader.directives,
             file: None,
+            stdin: None,
         })
     }
 
@@ -136,6 +151,12 @@ impl Config {
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// What was read from standard input.
+    #[must_use]
+    pub fn stdin(&self) -> Option<&[u8]> {
+        self.stdin.as_deref()
     }
 
     /// What the file contains beside parameters.
@@ -253,6 +274,24 @@ impl Config {
             .into_iter()
             .map(|(name, at)| (name, ROWS[at].kind.text(&values[at])))
             .collect()
+    }
+
+    /// The parameters that matter for finding a fault, as lines; `None` while somebody changes them.
+    #[must_use]
+    pub fn debug_lines(&self) -> Option<String> {
+        let values = self.values.try_read()?;
+        let mut text = String::new();
+        for (row, value) in ROWS
+            .iter()
+            .zip(&*values)
+            .filter(|(row, _)| row.is(row::DEBUG))
+        {
+            for line in row.kind.lines(row.name, value) {
+                text.push_str(&String::from_utf8_lossy(&line));
+                text.push('\n');
+            }
+        }
+        Some(text)
     }
 
     /// `proc-title-template` filled in.

@@ -32,7 +32,7 @@ pub(super) const MULTI: u16 = 1 << 3;
 /// Applied even when the new value equals the old one (files that it names may have changed).
 pub(super) const VOLATILE: u16 = 1 << 4;
 /// Refused while a data set is loaded.
-pub const DENY_LOADING: u16 = 1 << 5;
+pub(super) const DENY_LOADING: u16 = 1 << 5;
 /// Part of the crash report.
 pub(super) const DEBUG: u16 = 1 << 6;
 /// Found by its exact name alone, not by a pattern.
