@@ -130,10 +130,20 @@ pub(crate) fn bind(at: &ListenAt, options: &ListenOptions) -> io::Result<Socket>
     {
         set_file_mode(path, *mode)?;
     }
-    // The system caps it; what it does not know to cap must not wrap.
-    socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
+    socket.listen(backlog(options.backlog))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// What to ask the system for. Elsewhere the system caps what is too much; Windows takes any number
+/// that is not its own "as many as you can" for at most 200, and then a thousand clients that come
+/// at once are turned away.
+fn backlog(wanted: u32) -> i32 {
+    if cfg!(windows) {
+        0x7fff_ffff
+    } else {
+        wanted.min(i32::MAX as u32) as i32
+    }
 }
 
 /// Removes a Unix socket's file, if that is what it is.
