@@ -28,6 +28,9 @@ pub mod spec;
 pub mod string;
 pub mod syntax;
 
+#[cfg(test)]
+mod testing;
+
 pub use call::{Call, Handler, Settings};
 pub use error::CommandError;
 pub use spec::CommandSpec;

@@ -127,3 +127,30 @@ pub(super) fn offset(word: &[u8], width: u8, settings: &Settings) -> Result<u64,
         .filter(|offset| offset / 8 < settings.string_bytes_max)
         .ok_or(CommandError::Fixed(text))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    #[test]
+    fn one_bit() {
+        let mut bench = Bench::new();
+        bench.effects("SETBIT k 1 0", ":0", 1, "setbit k", "SETBIT k 1 0");
+        bench.effects("SETBIT k 1 0", ":0", 0, "", "");
+        bench.effects("SETBIT k 1 1", ":0", 1, "setbit k", "SETBIT k 1 1");
+        bench.effects("SETBIT k 9 0", ":0", 1, "setbit k", "SETBIT k 9 0");
+        bench.check("GET k", "$2 @\0");
+        bench.check("GETBIT k 1", ":1");
+        bench.check("GETBIT k 4294967295", ":0");
+        let text = "-ERR bit offset is not an integer or out of range";
+        for line in [
+            "SETBIT k -1 1",
+            "SETBIT k 4294967296 1",
+            "GETBIT k #1",
+            "GETBIT k x",
+        ] {
+            bench.check(line, text);
+        }
+        bench.check("SETBIT k 1 2", "-ERR bit is not an integer or out of range");
+    }
+}

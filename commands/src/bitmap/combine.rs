@@ -189,3 +189,49 @@ fn both(twice: &mut [u8], row: &[u8], source: &[u8]) {
         *twice |= row & source;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    #[test]
+    fn operations() {
+        let mut bench = Bench::new();
+        bench.check(
+            "MSET a \"\\xf0\\x0f\" b \"\\x3c\" c \"\\x18\\xff\\x01\"",
+            "+OK",
+        );
+        for (line, expected) in [
+            ("AND d a b c", "\\x10\\x00\\x00"),
+            ("OR d a b c", "\\xfc\\xff\\x01"),
+            ("XOR d a b c", "\\xd4\\xf0\\x01"),
+            ("NOT d a", "\\x0f\\xf0"),
+            ("DIFF d a b c", "\\xc0\\x00\\x00"),
+            ("DIFF1 d a b c", "\\x0c\\xf0\\x01"),
+            ("ANDOR d a b c", "\\x30\\x0f\\x00"),
+            ("ONE d a b c", "\\xc4\\xf0\\x01"),
+        ] {
+            let length = expected.len() / 4;
+            let log = format!("BITOP {line}");
+            bench.effects(&log, &format!(":{length}"), 1, "set d", &log);
+            let held = bench
+                .contents()
+                .into_iter()
+                .find(|row| row.0 == b"d")
+                .expect("stored");
+            let shown: String = held.1.iter().map(|b| format!("\\x{b:02x}")).collect();
+            assert_eq!(shown, expected, "{line}");
+        }
+        bench.effects("BITOP AND d x y", ":0", 1, "del d", "BITOP AND d x y");
+        bench.effects("BITOP AND d x y", ":0", 0, "", "");
+        bench.check("BITOP NAND d a b", "-ERR syntax error");
+        bench.check(
+            "BITOP NOT d a b",
+            "-ERR BITOP NOT must be called with a single source key.",
+        );
+        for name in ["DIFF", "DIFF1", "ANDOR"] {
+            let text = format!("-ERR BITOP {name} must be called with at least two source keys.");
+            bench.check(&format!("BITOP {name} d a"), &text);
+        }
+    }
+}

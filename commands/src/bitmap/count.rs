@@ -204,6 +204,7 @@ fn skip(bytes: &[u8], byte: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Bench;
 
     /// Both commands against bits spelled one by one.
     #[test]
@@ -225,5 +226,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn replies() {
+        let mut bench = Bench::new();
+        bench.check("SET k foobar", "+OK");
+        bench.check("BITCOUNT k", ":26");
+        bench.check("BITCOUNT k 1 1", ":6");
+        bench.check("BITCOUNT k 5 30 BIT", ":17");
+        bench.check("BITCOUNT none 0 -1", ":0");
+        bench.check("BITCOUNT k 1", "-ERR syntax error");
+        bench.check("BITCOUNT k 1 2 NIBBLE", "-ERR syntax error");
+        bench.check("SET k \"\\xff\\xf0\\x00\"", "+OK");
+        bench.check("BITPOS k 0", ":12");
+        bench.check("BITPOS k 1 2", ":-1");
+        bench.check("BITPOS k 0 0 0", ":-1");
+        bench.check("BITPOS k 1 7 15 BIT", ":7");
+        bench.check("SET k \"\\xff\"", "+OK");
+        bench.check("BITPOS k 0", ":8");
+        bench.check("BITPOS k 0 0 -1", ":-1");
+        bench.check("BITPOS none 1", ":-1");
+        bench.check("BITPOS none 0", ":0");
+        bench.check("BITPOS k 2", "-ERR The bit argument must be 1 or 0.");
+        bench.check("BITPOS k 1 0 0 BIT BIT", "-ERR syntax error");
     }
 }

@@ -310,6 +310,7 @@ impl Field {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Bench;
 
     fn field(kind: &str, offset: u64) -> Field {
         let (signed, bits) = read_type(kind.as_bytes()).expect("a type");
@@ -381,5 +382,39 @@ mod tests {
     fn behind_the_end_there_are_zeros() {
         assert_eq!(field("u16", 8).get(&[1, 2]), 0x0200);
         assert_eq!(field("u16", 800).get(&[1, 2]), 0);
+    }
+
+    #[test]
+    fn replies_and_effects() {
+        let mut bench = Bench::new();
+        bench.effects("BITFIELD k GET u8 0", "*1 :0", 0, "", "");
+        bench.effects(
+            "BITFIELD k SET u8 0 255 GET i8 0",
+            "*2 :0 :-1",
+            1,
+            "setbit k",
+            "BITFIELD k SET u8 0 255 GET i8 0",
+        );
+        bench.effects("BITFIELD k SET u8 0 255", "*1 :255", 0, "", "");
+        let line = "BITFIELD k OVERFLOW SAT INCRBY u8 #0 5 OVERFLOW FAIL INCRBY u8 0 5";
+        bench.effects(line, "*2 :255 $-1", 0, "", "");
+        bench.check("BITFIELD_RO k GET u4 #1", "*1 :15");
+        bench.check(
+            "BITFIELD_RO k SET u8 0 1",
+            "-ERR BITFIELD_RO only supports the GET subcommand",
+        );
+        bench.check(
+            "BITFIELD k OVERFLOW MAYBE",
+            "-ERR Invalid OVERFLOW type specified",
+        );
+        bench.check("BITFIELD k GET u8", "-ERR syntax error");
+        bench.check(
+            "BITFIELD k GET u8 -1",
+            "-ERR bit offset is not an integer or out of range",
+        );
+        bench.check(
+            "BITFIELD k SET u8 0 x",
+            "-ERR value is not an integer or out of range",
+        );
     }
 }

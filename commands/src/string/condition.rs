@@ -193,3 +193,32 @@ fn remove_if(call: &mut Call<'_, '_>, condition: Condition<'_>) -> Result<(), Co
     call.reply.int(1);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    #[test]
+    fn conditional_removal() {
+        let mut bench = Bench::new();
+        bench.effects("DELEX k", ":0", 0, "", "");
+        bench.check("SET k hello", "+OK");
+        bench.effects("DELEX k IFEQ x", ":0", 0, "", "");
+        bench.effects("DELEX k IFNE hello", ":0", 0, "", "");
+        bench.effects("DELEX k ifdne 9555e8555c62dcfd", ":0", 0, "", "");
+        bench.effects("DELEX k IFDEQ 9555E8555c62dcfd", ":1", 1, "del k", "DEL k");
+        bench.check("SET k 5", "+OK");
+        bench.effects("DELIFEQ k 6", ":0", 0, "", "");
+        bench.effects("DELIFEQ k 5", ":1", 1, "del k", "DEL k");
+        bench.check("SET k 5", "+OK");
+        bench.effects("DELEX k", ":1", 1, "del k", "DEL k");
+        bench.check(
+            "DELEX k IFEQ",
+            "-ERR wrong number of arguments for 'delex' command",
+        );
+        bench.check(
+            "DELEX k NX v",
+            "-ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE",
+        );
+    }
+}

@@ -142,3 +142,42 @@ fn finite(sum: Extended) -> Result<Vec<u8>, CommandError> {
         Err(CommandError::NanOrInfinity)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    #[test]
+    fn integers() {
+        let mut bench = Bench::new();
+        bench.effects("INCR k", ":1", 1, "incrby k", "INCR k");
+        bench.effects("INCRBY k 9", ":10", 1, "incrby k", "INCRBY k 9");
+        bench.effects("DECR k", ":9", 1, "incrby k", "DECR k");
+        bench.effects("DECRBY k -1", ":10", 1, "incrby k", "DECRBY k -1");
+        let overflow = "-ERR increment or decrement would overflow";
+        bench.effects("INCRBY k 9223372036854775807", overflow, 0, "", "");
+        bench.check(
+            "DECRBY k -9223372036854775808",
+            "-ERR decrement would overflow",
+        );
+        bench.check("SET k x", "+OK");
+        bench.check("INCR k", "-ERR value is not an integer or out of range");
+        bench.check("INCRBY k x", "-ERR value is not an integer or out of range");
+    }
+
+    #[test]
+    fn floats() {
+        let mut bench = Bench::new();
+        let log = "SET k 10.5 KEEPTTL";
+        bench.effects("INCRBYFLOAT k 10.5", "$4 10.5", 1, "incrbyfloat k", log);
+        let log = "SET k 10.6 KEEPTTL";
+        bench.effects("INCRBYFLOAT k 0.1", "$4 10.6", 1, "incrbyfloat k", log);
+        bench.check(
+            "INCRBYFLOAT k inf",
+            "-ERR increment would produce NaN or Infinity",
+        );
+        bench.check("INCRBYFLOAT k x", "-ERR value is not a valid float");
+        bench.check("SET k x", "+OK");
+        bench.check("INCRBYFLOAT k 1", "-ERR value is not a valid float");
+    }
+}

@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::error::CommandError;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
 use crate::string::condition::digest_hex;
-use crate::string::{incoming, overwrite, say};
+use crate::string::{incoming, overwrite, remove_passed, say};
 
 /// GET key
 pub const GET: CommandSpec = CommandSpec {
@@ -105,35 +105,30 @@ fn getex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     say(call.reply, value);
     let now = call.unit.now_ms();
     let at = ttl.deadline("getex", now)?;
+    if at.is_some_and(|at| at <= now) {
+        remove_passed(call, key);
+        return Ok(());
+    }
     let Slot::Occupied(mut slot) = call.unit.slot(key) else {
         return Ok(());
     };
     let event = match (ttl, at) {
-        (_, Some(at)) if at <= now => {
-            slot.remove();
-            "del"
-        }
         (_, Some(at)) => {
             slot.set_deadline(Some(at));
+            let mut text = [0; 20];
+            let at = resp::number::format_i64(at, &mut text);
+            call.unit.log(&[b"PEXPIREAT", key.bytes(), at]);
             "expire"
         }
         (Ttl::Persist, None) if slot.entry().deadline().is_some() => {
             slot.set_deadline(None);
+            call.unit.log(&[b"PERSIST", key.bytes()]);
             "persist"
         }
         _ => return Ok(()),
     };
     call.unit.notify(EventClass::GENERIC, event, key.bytes());
     call.unit.dirty(1);
-    match (event, at) {
-        ("expire", Some(at)) => {
-            let mut text = [0; 20];
-            let at = resp::number::format_i64(at, &mut text);
-            call.unit.log(&[b"PEXPIREAT", key.bytes(), at]);
-        }
-        ("del", _) => call.unit.log(&[b"DEL", key.bytes()]),
-        _ => call.unit.log(&[b"PERSIST", key.bytes()]),
-    }
     Ok(())
 }
 
@@ -240,4 +235,68 @@ fn digest(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         None => call.reply.null(),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Bench, NOW_MS};
+
+    #[test]
+    fn getdel_and_getset() {
+        let mut bench = Bench::new();
+        bench.effects("GETDEL k", "$-1", 0, "", "");
+        bench.effects("GETSET k v", "$-1", 1, "set k", "SET k v");
+        bench.effects("GETSET k w", "$1 v", 1, "set k", "SET k w");
+        bench.effects("GETDEL k", "$1 w", 1, "del k", "DEL k");
+    }
+
+    #[test]
+    fn getex() {
+        let mut bench = Bench::new();
+        bench.check("SET k v", "+OK");
+        bench.effects("GETEX none EX bad", "$-1", 0, "", "");
+        bench.effects("GETEX k", "$1 v", 0, "", "");
+        bench.effects("GETEX k PERSIST", "$1 v", 0, "", "");
+        let log = format!("PEXPIREAT k {}", NOW_MS + 5_000);
+        bench.effects("GETEX k EX 5", "$1 v", 1, "expire k", &log);
+        bench.effects("GETEX k PERSIST", "$1 v", 1, "persist k", "PERSIST k");
+        bench.check(
+            "GETEX k EX 0",
+            "-ERR invalid expire time in 'getex' command",
+        );
+        bench.check(
+            "GETEX k EX x",
+            "-ERR value is not an integer or out of range",
+        );
+        bench.check("GETEX k EX 5 PERSIST", "-ERR syntax error");
+        bench.check("GETEX k KEEPTTL", "-ERR syntax error");
+        bench.effects("GETEX k PXAT 5", "$1 v", 1, "del k", "DEL k");
+    }
+
+    #[test]
+    fn a_large_word_becomes_a_value_and_a_reply_without_a_copy() {
+        let mut bench = Bench::new();
+        let blob = std::sync::Arc::new(vec![b'x'; 100_000]);
+        let mut words = resp::OwnedArgs::from_slices(&["SET", "k"]);
+        words.push_blob(blob.clone());
+        bench.run_words(&words);
+        drop(words);
+        assert_eq!(
+            std::sync::Arc::strong_count(&blob),
+            2,
+            "the store holds the same bytes"
+        );
+        let (said, _) = bench.run("GETRANGE k 50000 -1");
+        assert_eq!(said.len(), "$50000 ".len() + 50_000);
+        bench.check("STRLEN k", ":100000");
+    }
+
+    #[test]
+    fn both_protocols() {
+        let mut bench = Bench::new();
+        bench.check("MGET a b", "*2 $-1 $-1");
+        bench.proto(resp::Proto::Resp3);
+        bench.check("GET a", "_");
+        bench.check("MGET a", "*1 _");
+    }
 }

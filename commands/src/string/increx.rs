@@ -19,6 +19,7 @@ use crate::error::CommandError;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
 use crate::string::extended::Extended;
 use crate::string::set::log_set;
+use crate::string::{overwrite, remove_passed};
 
 /// INCREX key [BYFLOAT … | BYINT …] [LBOUND …] [UBOUND …] [SATURATE] [EX … | PERSIST] [ENX] [NX | XX]
 pub const INCREX: CommandSpec = CommandSpec {
@@ -324,14 +325,10 @@ fn put(
         None => Deadline::Keep,
     };
     if matches!(deadline, Deadline::At(at) if at <= now) {
-        if call.unit.remove(key) {
-            call.unit.notify(EventClass::GENERIC, "del", key.bytes());
-            call.unit.dirty(1);
-            call.unit.log(&[b"DEL", key.bytes()]);
-        }
+        remove_passed(call, key);
         return Ok(());
     }
-    crate::string::overwrite(call.unit, key, value, deadline)?;
+    overwrite(call.unit, key, value, deadline)?;
     call.unit.notify(EventClass::STRING, event, key.bytes());
     match deadline {
         Deadline::At(_) => call.unit.notify(EventClass::GENERIC, "expire", key.bytes()),
@@ -360,6 +357,7 @@ fn say_float(call: &mut Call<'_, '_>, text: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Bench;
 
     fn check(held: i64, by: i64, bounds: (i64, i64), saturate: bool, expected: Option<(i64, i64)>) {
         let counting = Counting {
@@ -399,5 +397,90 @@ mod tests {
             true,
             Some((i64::MAX, i64::MAX)),
         );
+    }
+
+    #[test]
+    fn integers_with_deadlines() {
+        let mut bench = Bench::new();
+        let at = crate::testing::NOW_MS + 9_000;
+        bench.effects("INCREX k", "*2 :1 :1", 1, "incrby k", "SET k 1 KEEPTTL");
+        let log = format!("SET k 6 PXAT {at}");
+        bench.effects(
+            "INCREX k EX 9 BYINT 5 ENX",
+            "*2 :6 :5",
+            1,
+            "incrby k, expire k",
+            &log,
+        );
+        let log = "SET k 7 KEEPTTL";
+        bench.effects("INCREX k PXAT 1 ENX", "*2 :7 :1", 1, "incrby k", log);
+        bench.effects("INCREX k BYINT 5 UBOUND 10", "*2 :7 :0", 0, "", "");
+        let log = "SET k 10";
+        let events = "incrby k, persist k";
+        bench.effects(
+            "INCREX k BYINT 5 UBOUND 10 SATURATE PERSIST",
+            "*2 :10 :3",
+            1,
+            events,
+            log,
+        );
+        bench.effects("INCREX k EXAT 1", "*2 :11 :1", 1, "del k", "DEL k");
+        bench.effects("INCREX k EXAT 1", "*2 :1 :1", 0, "", "");
+        bench.effects("INCREX k XX", "$-1", 0, "", "");
+        bench.effects("INCREX k LBOUND 5 NX", "*2 :0 :0", 0, "", "");
+        bench.check("SET k x", "+OK");
+        bench.check("INCREX k NX", "$-1");
+        bench.check("INCREX k", "-ERR value is not an integer or out of range");
+    }
+
+    #[test]
+    fn floats_in_both_protocols() {
+        let mut bench = Bench::new();
+        let log = "SET k 1.5 KEEPTTL";
+        bench.effects(
+            "INCREX k BYFLOAT 1.5",
+            "*2 $3 1.5 $3 1.5",
+            1,
+            "incrbyfloat k",
+            log,
+        );
+        bench.proto(resp::Proto::Resp3);
+        bench.check("INCREX k BYFLOAT 9 UBOUND 5", "*2 ,1.5 ,0");
+        bench.check("INCREX k BYFLOAT 9 UBOUND 5 SATURATE", "*2 ,5 ,3.5");
+        bench.check(
+            "INCREX k BYFLOAT -9 LBOUND -0.25 SATURATE",
+            "*2 ,-0.25 ,-5.25",
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_together() {
+        let mut bench = Bench::new();
+        for line in [
+            "FOO",
+            "BYINT",
+            "BYINT 1 BYFLOAT 1",
+            "BYINT 1 BYINT 1",
+            "LBOUND 1 LBOUND 1",
+            "EX 1 EX 1",
+            "EX 1 PERSIST",
+            "PERSIST ENX",
+            "SATURATE SATURATE",
+            "ENX ENX EX 1",
+            "NX XX",
+        ] {
+            bench.check(&format!("INCREX k {line}"), "-ERR syntax error");
+        }
+        for (line, text) in [
+            ("ENX", "ENX flag requires an expiration"),
+            ("BYINT 1.5", "Increment is not an integer or out of range"),
+            ("BYFLOAT x", "Increment is not a valid float"),
+            ("LBOUND x", "LBOUND is not an integer or out of range"),
+            ("BYFLOAT 1 UBOUND x", "UBOUND is not a valid float"),
+            ("LBOUND 2 UBOUND 1", "LBOUND can't be greater than UBOUND"),
+            ("EX 0", "invalid expire time in 'increx' command"),
+        ] {
+            bench.check(&format!("INCREX k {line}"), &format!("-ERR {text}"));
+        }
     }
 }

@@ -238,6 +238,7 @@ impl<'s> Table<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Bench;
 
     fn check(a: &str, b: &str, text: &str, runs: &[(usize, usize, usize)]) {
         let table = Table::fill(a.as_bytes(), b.as_bytes(), 1 << 20).expect("small");
@@ -263,5 +264,21 @@ mod tests {
         let long = [b'x'; 1000];
         assert!(Table::fill(&long, &long, 1001 * 1001 * 4).is_ok());
         assert!(Table::fill(&long, &long, 1001 * 1001 * 4 - 1).is_err());
+    }
+
+    #[test]
+    fn replies() {
+        let mut bench = Bench::new();
+        bench.check("MSET a ohmytext b mynewtext", "+OK");
+        bench.check("LCS a b", "$6 mytext");
+        bench.check("LCS a b LEN", ":6");
+        bench.check("LCS a none", "$0 ");
+        bench.check(
+            "LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN",
+            "*4 $7 matches *1 *3 *2 :4 :7 *2 :5 :8 :4 $3 len :6",
+        );
+        bench.proto(resp::Proto::Resp3);
+        bench.check("LCS a b IDX MINMATCHLEN 9", "%2 $7 matches *0 $3 len :6");
+        bench.check("LCS a b BAD", "-ERR syntax error");
     }
 }

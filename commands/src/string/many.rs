@@ -8,7 +8,7 @@ use crate::error::CommandError;
 use crate::spec::{
     Acl, Arity, Begin, CommandSpec, Find, Flags, Group, KeyAt, KeyFlags, Keys, LogForm,
 };
-use crate::string::{incoming, overwrite};
+use crate::string::{incoming, overwrite, remove_passed};
 
 /// MSET key value [key value ...]
 pub const MSET: CommandSpec = CommandSpec {
@@ -176,11 +176,7 @@ fn put_pairs(
 fn remove_keys(call: &mut Call<'_, '_>, pairs: usize) {
     for index in (2..).step_by(2).take(pairs) {
         let key = call.key(index);
-        if call.unit.remove(key) {
-            call.unit.dirty(1);
-            call.unit.notify(EventClass::GENERIC, "del", key.bytes());
-            call.unit.log(&[b"DEL", key.bytes()]);
-        }
+        remove_passed(call, key);
     }
 }
 
@@ -200,4 +196,56 @@ fn log_msetex(call: &mut Call<'_, '_>, end: usize, deadline: Deadline) {
         }
     }
     call.unit.log(&words);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Bench, NOW_MS};
+
+    #[test]
+    fn mset_and_msetnx() {
+        let mut bench = Bench::new();
+        bench.effects("MSET a 1 b 2", "+OK", 2, "set a, set b", "MSET a 1 b 2");
+        bench.check("MGET a b", "*2 $1 1 $1 2");
+        bench.effects("MSETNX c 1 b 3", ":0", 0, "", "");
+        bench.effects("MSETNX c 1 c 2", ":1", 2, "set c, set c", "MSETNX c 1 c 2");
+        bench.check("GET c", "$1 2");
+        bench.check(
+            "MSET a 1 b",
+            "-ERR wrong number of arguments for 'mset' command",
+        );
+        bench.check(
+            "MSETNX a 1 b",
+            "-ERR wrong number of arguments for 'msetnx' command",
+        );
+    }
+
+    #[test]
+    fn msetex() {
+        let mut bench = Bench::new();
+        let at = NOW_MS + 7_000;
+        let log = format!("MSETEX 2 a 1 b 2 PXAT {at}");
+        let events = "set a, expire a, set b, expire b";
+        bench.effects("MSETEX 2 a 1 b 2 NX EX 7", ":1", 2, events, &log);
+        bench.effects("MSETEX 2 a 1 c 2 XX", ":0", 0, "", "");
+        bench.effects("MSETEX 2 a 1 c 2 NX", ":0", 0, "", "");
+        let log = "MSETEX 1 a 3 KEEPTTL";
+        bench.effects("MSETEX 1 a 3 XX KEEPTTL", ":1", 1, "set a", log);
+        assert_eq!(bench.contents()[0].2, Some(at));
+        bench.effects("MSETEX 1 a 3", ":1", 1, "set a", "MSETEX 1 a 3");
+        bench.effects("MSETEX 2 a 3 z 4 PXAT 1", ":1", 1, "del a", "DEL a");
+        for count in ["0", "-1", "x", "2147483648"] {
+            bench.check(&format!("MSETEX {count} a 1"), "-ERR invalid numkeys value");
+        }
+        bench.check(
+            "MSETEX 2147483647 a 1",
+            "-ERR wrong number of key-value pairs",
+        );
+        bench.check("MSETEX 1 a 1 NX XX", "-ERR syntax error");
+        bench.check("MSETEX 1 a 1 EX 1 KEEPTTL", "-ERR syntax error");
+        bench.check(
+            "MSETEX 1 a 1 EX 0",
+            "-ERR invalid expire time in 'msetex' command",
+        );
+    }
 }

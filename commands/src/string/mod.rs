@@ -26,9 +26,9 @@ mod part;
 mod set;
 
 use resp::{Args, Reply};
-use store::{Deadline, Key, NewStr, Refused, Slot, Str, Unit};
+use store::{Deadline, EventClass, Key, NewStr, Refused, Slot, Str, Unit};
 
-use crate::call::Settings;
+use crate::call::{Call, Settings};
 use crate::error::CommandError;
 use crate::spec::CommandSpec;
 
@@ -109,6 +109,24 @@ pub(crate) fn overwrite(
             slot.insert_string(value, at)
         }
     }
+}
+
+/// Removes a key whose new deadline has passed before it was set; gives whether it was there.
+/// Logged as the removal that it is, in the way that `lazyfree-lazy-expire` wants.
+pub(crate) fn remove_passed(call: &mut Call<'_, '_>, key: Key<'_>) -> bool {
+    let lazy = call.settings.lazy_expire;
+    let was = if lazy {
+        call.unit.unlink(key)
+    } else {
+        call.unit.remove(key)
+    };
+    if was {
+        let word: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
+        call.unit.notify(EventClass::GENERIC, "del", key.bytes());
+        call.unit.dirty(1);
+        call.unit.log(&[word, key.bytes()]);
+    }
+    was
 }
 
 /// The length of a string that is to grow to `begin + more` bytes, unless nobody may have so long

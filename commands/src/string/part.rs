@@ -135,3 +135,54 @@ fn append(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     call.reply.int(total as i64);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    #[test]
+    fn append_and_setrange() {
+        let mut bench = Bench::new();
+        bench.effects("APPEND k 12", ":2", 1, "append k", "APPEND k 12");
+        bench.effects("APPEND k 3", ":3", 1, "append k", "APPEND k 3");
+        bench.effects("SETRANGE k 1 x", ":3", 1, "setrange k", "SETRANGE k 1 x");
+        bench.effects("SETRANGE k 5 y", ":6", 1, "setrange k", "SETRANGE k 5 y");
+        bench.check("GET k", "$6 1x3\0\0y");
+        bench.effects("SETRANGE k 9 \"\"", ":6", 0, "", "");
+        bench.effects("SETRANGE none 9 \"\"", ":0", 0, "", "");
+        bench.effects(
+            "SETRANGE new 2 z",
+            ":3",
+            1,
+            "setrange new",
+            "SETRANGE new 2 z",
+        );
+        bench.check("SETRANGE k -1 z", "-ERR offset is out of range");
+    }
+
+    #[test]
+    fn nobody_gets_too_long_a_string() {
+        let mut bench = Bench::new();
+        bench.settings.string_bytes_max = 10;
+        let text = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+        bench.check("SETRANGE k 9 ab", text);
+        bench.check("SETRANGE k 9223372036854775807 ab", text);
+        bench.check("SETRANGE k 8 ab", ":10");
+        bench.check("APPEND k c", text);
+        assert_eq!(bench.contents()[0].1.len(), 10);
+    }
+
+    #[test]
+    fn getrange() {
+        let mut bench = Bench::new();
+        bench.check("GETRANGE k 0 -1", "$0 ");
+        bench.check("SET k 12345", "+OK");
+        bench.check("GETRANGE k 1 3", "$3 234");
+        bench.check("GETRANGE k -100 -101", "$0 ");
+        bench.check("SUBSTR k -2 100", "$2 45");
+        bench.check(
+            "GETRANGE k a 1",
+            "-ERR value is not an integer or out of range",
+        );
+    }
+}

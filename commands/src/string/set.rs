@@ -3,7 +3,7 @@
 //! ```text
 //!   options ──▶ condition, expiry ──▶ store_one ──▶ SET key value [KEEPTTL | PXAT ms]   the log's form
 //!                                        │
-//!                                        └── the moment has passed already: the key goes (DEL)
+//!                                        └── the moment has passed already: the key goes (DEL or UNLINK)
 //! ```
 
 use store::{Deadline, EventClass, Slot};
@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::error::CommandError;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
 use crate::string::condition::Condition;
-use crate::string::{incoming, say};
+use crate::string::{incoming, remove_passed, say};
 
 /// SET key value [NX | XX | IFEQ … ] [GET] [EX … | KEEPTTL]
 pub const SET: CommandSpec = CommandSpec {
@@ -97,10 +97,7 @@ pub(super) fn store_one(
                 return Ok(false);
             }
             if passed {
-                slot.remove();
-                call.unit.notify(EventClass::GENERIC, "del", key.bytes());
-                call.unit.dirty(1);
-                call.unit.log(&[b"DEL", key.bytes()]);
+                remove_passed(call, key);
                 return Ok(true);
             }
             slot.set_string(incoming(args, value), deadline)?;
@@ -203,4 +200,92 @@ fn setnx(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let stored = store_one(call, 1, 2, Condition::Absent, Deadline::Clear)?;
     call.reply.int(i64::from(stored));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Bench, NOW_MS};
+
+    #[test]
+    fn what_a_plain_set_does() {
+        let mut bench = Bench::new();
+        bench.effects("SET k v", "+OK", 1, "set k", "SET k v");
+        bench.effects("SET k 12 KEEPTTL", "+OK", 1, "set k", "SET k 12 KEEPTTL");
+        bench.check("GET k", "$2 12");
+        assert_eq!(
+            bench.run("SET fresh v").1.events,
+            ["new fresh", "set fresh"]
+        );
+    }
+
+    #[test]
+    fn conditions() {
+        let mut bench = Bench::new();
+        bench.effects("SET k v XX", "$-1", 0, "", "");
+        bench.effects("SET k v NX", "+OK", 1, "set k", "SET k v");
+        bench.effects("SET k w nx NX", "$-1", 0, "", "");
+        bench.effects("SET k w IFEQ x", "$-1", 0, "", "");
+        bench.effects("SET k w IFEQ v GET", "$1 v", 1, "set k", "SET k w");
+        bench.effects("SET k x IFNE w GET", "$1 w", 0, "", "");
+        bench.effects("SET k x IFNE v", "+OK", 1, "set k", "SET k x");
+        bench.check("SET none x IFEQ v", "$-1");
+        bench.check("SET none x IFNE v", "+OK");
+        bench.check("SET k v NX XX", "-ERR syntax error");
+        bench.check("SET k v NX IFEQ x", "-ERR syntax error");
+        bench.check("SET k v IFEQ", "-ERR syntax error");
+        bench.check("SET k v EX 1 KEEPTTL", "-ERR syntax error");
+        bench.check(
+            "SET k v IFDEQ abc",
+            "-ERR must be exactly 16 hexadecimal characters",
+        );
+        bench.check("SET nobody v IFDEQ abc", "$-1");
+    }
+
+    #[test]
+    fn digests() {
+        let mut bench = Bench::new();
+        bench.check("SET k hello", "+OK");
+        bench.check("DIGEST k", "$16 9555e8555c62dcfd");
+        bench.check("SET k world IFDEQ 9555E8555C62DCFD", "+OK");
+        bench.check("SET k again IFDNE 9555e8555c62dcfd", "+OK");
+        bench.check("SET k hello IFDEQ 9555e8555c62dcfd", "$-1");
+    }
+
+    #[test]
+    fn deadlines_are_logged_as_moments() {
+        let mut bench = Bench::new();
+        let at = NOW_MS + 10_000;
+        for line in [
+            "SET k v EX 10",
+            "SET k v PX 10000",
+            "SETEX k 10 v",
+            "PSETEX k 10000 v",
+        ] {
+            bench.effects(
+                line,
+                "+OK",
+                1,
+                "set k, expire k",
+                &format!("SET k v PXAT {at}"),
+            );
+            assert_eq!(bench.contents()[0].2, Some(at), "{line}");
+        }
+        bench.effects("SET k v KEEPTTL", "+OK", 1, "set k", "SET k v KEEPTTL");
+        assert_eq!(bench.contents()[0].2, Some(at));
+        bench.effects("SET k v EXAT 1", "+OK", 1, "del k", "DEL k");
+        bench.effects("SET k v PXAT 1", "+OK", 0, "", "");
+        bench.check("SET k v EX 0", "-ERR invalid expire time in 'set' command");
+        bench.check("SETEX k 0 v", "-ERR invalid expire time in 'setex' command");
+        bench.check(
+            "PSETEX k x v",
+            "-ERR value is not an integer or out of range",
+        );
+    }
+
+    #[test]
+    fn setnx() {
+        let mut bench = Bench::new();
+        bench.effects("SETNX k v", ":1", 1, "set k", "SET k v");
+        bench.effects("SETNX k w", ":0", 0, "", "");
+    }
 }
