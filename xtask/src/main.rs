@@ -8,7 +8,8 @@
 //! Debian mirror is the one that the machine's own apt sources name.
 //!
 //! Errors are texts for a person, hence `Res<T>` with a `String`: nobody
-//! handles them, the top prints them and exits with 1.
+//! handles them, the top prints them and exits with 1 (an empty one has been
+//! told already).
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -142,7 +143,9 @@ fn main() -> ExitCode {
     match (verb.run)(rest) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            eprintln!("xtask {name}: {text}");
+            if !text.is_empty() {
+                eprintln!("xtask {name}: {text}");
+            }
             ExitCode::FAILURE
         }
     }

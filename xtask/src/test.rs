@@ -201,10 +201,11 @@ fn summary(ended: &[(&Stage, Outcome, Duration)], notes: &Notes, strict: bool) -
     println!("  in all {:.0} s", total.as_secs_f64());
     notes.0.iter().for_each(|line| println!("{line}"));
     println!("{passed} passed, {failed} failed");
+    // That line is the last: scripts read it.
     if failed == 0 {
         Ok(())
     } else {
-        Err(format!("{failed} stages failed"))
+        Err(String::new())
     }
 }
 
