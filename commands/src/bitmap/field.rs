@@ -183,15 +183,16 @@ fn run(call: &mut Call<'_, '_>, steps: &[Step]) -> Result<(), CommandError> {
     };
     let needed = (last / 8) as usize + 1;
     let mut answers = Vec::with_capacity(steps.len());
-    let changes = match call.unit.slot(key) {
+    let (changes, grew) = match call.unit.slot(key) {
         Slot::Vacant(slot) => {
             let bytes = slot.insert_zeroed(needed)?;
-            apply(steps, bytes, true, &mut answers)
+            (apply(steps, bytes, true, &mut answers), true)
         }
         Slot::Occupied(mut slot) => {
             let held = slot.entry().string()?.len();
             let bytes = slot.resize_string(held.max(needed))?;
-            apply(steps, bytes, needed > held, &mut answers)
+            let grew = needed > held;
+            (apply(steps, bytes, grew, &mut answers), grew)
         }
     };
     call.reply.array(answers.len());
@@ -203,8 +204,10 @@ fn run(call: &mut Call<'_, '_>, steps: &[Step]) -> Result<(), CommandError> {
     }
     if changes > 0 {
         call.unit.notify(EventClass::STRING, "setbit", key.bytes());
-        call.unit.dirty(changes);
     }
+    // A string that grew has changed even if every write was refused (OVERFLOW FAIL); Redis does
+    // not tell its replicas of that.
+    call.unit.dirty(changes.max(u64::from(grew)));
     Ok(())
 }
 
