@@ -69,6 +69,8 @@ pub struct Pattern {
     bytes: Vec<u8>,
     /// Each class once.
     classes: Vec<Class>,
+    /// It is written as one star.
+    all: bool,
 }
 
 /// Whether `text` matches `pattern`; keep a [`Pattern`] for more than one text.
@@ -85,24 +87,26 @@ impl Pattern {
             rest: pattern,
             case,
             known: HashMap::new(),
-            made: Pattern::empty(),
+            made: Pattern::empty(pattern == b"*"),
         }
         .read()
     }
 
-    fn empty() -> Self {
+    fn empty(all: bool) -> Self {
         Pattern {
             tokens: Vec::new(),
             ends: Vec::new(),
             bytes: Vec::new(),
             classes: Vec::new(),
+            all,
         }
     }
 
-    /// Whether the pattern is a star and nothing else: every text is meant, the empty one too.
+    /// Whether the pattern is one star and nothing else: every text is meant, the empty one too.
+    /// (Two stars in a row want at least one byte.)
     #[must_use]
     pub fn is_all(&self) -> bool {
-        self.tokens.is_empty() && self.ends.len() == 2
+        self.all
     }
 
     /// Whether `text` matches.
@@ -465,7 +469,7 @@ mod tests {
                     rest: pattern,
                     case,
                     known: HashMap::new(),
-                    made: Pattern::empty(),
+                    made: Pattern::empty(pattern == b"*"),
                 };
                 let first = reader.next().expect("it is not empty");
                 let token = match (first, reader.rest) {
@@ -543,7 +547,7 @@ mod tests {
         check(b"[a-\xff]", b"\x80", true);
         check(b"[a-\xff]", b"A", false);
         assert!(Pattern::new(b"*", Case::Sensitive).is_all());
-        assert!(Pattern::new(b"**", Case::Sensitive).is_all());
+        assert!(!Pattern::new(b"**", Case::Sensitive).is_all());
         assert!(!Pattern::new(b"", Case::Sensitive).is_all());
     }
 
