@@ -8,7 +8,11 @@ use server::{Live, Server, Start};
 static ALLOCATOR: os::alloc::Counting = os::alloc::Counting;
 
 fn main() {
-    let number = |i| std::env::args().nth(i).and_then(|text| text.parse::<u16>().ok());
+    let number = |i| {
+        std::env::args()
+            .nth(i)
+            .and_then(|text| text.parse::<u16>().ok())
+    };
     let (port, workers) = (number(1).unwrap_or(23000), number(2).unwrap_or(1));
     os::clock::calibrate();
     let start = Start {
@@ -20,8 +24,13 @@ fn main() {
     };
     let server = Server::new(start, Live::default()).expect("no renames");
     let at = io::ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], port)));
-    *server.listening.lock() =
-        Listening { wanted: vec![Wanted { at, optional: false }], ..Listening::default() };
+    *server.listening.lock() = Listening {
+        wanted: vec![Wanted {
+            at,
+            optional: false,
+        }],
+        ..Listening::default()
+    };
     let running = server::run::start(&server).expect("the port is free");
     std::process::exit(running.wait());
 }

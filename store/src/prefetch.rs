@@ -4,6 +4,10 @@
 //! before it executes the first command, so that the latencies of memory overlap. A stage takes
 //! the shard's lock for the few instructions of the touch, and leaves out shards that somebody
 //! else is working in: a touch is a hint.
+//!
+//! No stage reads what it asks for, and none reads what the one before has not asked for: a lock is
+//! taken between any two touches, and behind a locked instruction the processor starts no load before
+//! those in front of it are there, so a single miss in a stage would be waited for in full.
 
 use crate::key::Key;
 use crate::store::Store;
@@ -13,7 +17,9 @@ use crate::store::Store;
 pub enum Stage {
     /// Reads the directory and asks for the segment's header and tags.
     Segment,
-    /// Reads the tags and asks for the entry.
+    /// Reads the tags and asks for the word that points to the entry.
+    Word,
+    /// Reads the word and asks for the entry.
     Entry,
 }
 
@@ -29,6 +35,7 @@ impl Store {
         if let Some(table) = data.tables.get(db) {
             match stage {
                 Stage::Segment => table.prefetch_segment(key.hash()),
+                Stage::Word => table.prefetch_word(key.hash()),
                 Stage::Entry => table.prefetch_entry(key.hash()),
             }
         }

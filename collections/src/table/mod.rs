@@ -158,7 +158,15 @@ impl<E: Element> Table<E> {
         }
     }
 
-    /// Second stage: looks for the tag and asks for the first two lines of the entry it stands for,
+    /// Second stage: looks for the tag and asks for the word that points to its entry.
+    #[inline]
+    pub fn prefetch_word(&self, hash: Hash) {
+        if let Some(segment) = self.segment(hash) {
+            segment.prefetch_word(hash.tag());
+        }
+    }
+
+    /// Third stage: looks for the tag and asks for the first two lines of the entry it stands for,
     /// without reading the entry.
     #[inline]
     pub fn prefetch_entry(&self, hash: Hash) {

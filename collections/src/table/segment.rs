@@ -290,6 +290,18 @@ impl<E: Element> Seg<E> {
         }
     }
 
+    /// Asks for the lines of the words that stand for the tag, which it does not read.
+    #[inline]
+    pub(super) fn prefetch_word(self, tag: u16) {
+        let words = self.words_ptr();
+        let ask = |slot: usize| {
+            probe::prefetch(words.wrapping_add(slot));
+            true
+        };
+        // SAFETY: as in `find`.
+        let _ = unsafe { probe::find_tag(self.tags(), self.len(), tag, ask) };
+    }
+
     /// Asks for the first lines of every element with the tag, which it neither reads nor compares.
     #[inline]
     pub(super) fn prefetch_element(self, tag: u16) {

@@ -61,7 +61,10 @@ pub(crate) struct Worker<'w, D> {
     dirty: Vec<usize>,
     /// Those of one batch; kept for its memory.
     group: Vec<usize>,
-    #[expect(clippy::vec_box, reason = "they move between here and connections as boxes")]
+    #[expect(
+        clippy::vec_box,
+        reason = "they move between here and connections as boxes"
+    )]
     inputs: Vec<Box<Input>>,
     /// Emptied reply vectors.
     spares: Vec<Vec<u8>>,

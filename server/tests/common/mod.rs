@@ -33,7 +33,10 @@ impl TestServer {
     pub fn with_renames(workers: usize, live: Live, renames: &[(&str, &str)]) -> TestServer {
         let start = Start {
             workers,
-            renames: renames.iter().map(|&(old, new)| (old.into(), new.into())).collect(),
+            renames: renames
+                .iter()
+                .map(|&(old, new)| (old.into(), new.into()))
+                .collect(),
             seed: 1,
             run_id: "0".repeat(40),
             port: 0,
@@ -41,7 +44,10 @@ impl TestServer {
         let server = Server::new(start, live).expect("the renames are right");
         let at = io::ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         *server.listening.lock() = Listening {
-            wanted: vec![Wanted { at, optional: false }],
+            wanted: vec![Wanted {
+                at,
+                optional: false,
+            }],
             ..Listening::default()
         };
         let running = server::run::start(&server).expect("a free port");
@@ -50,7 +56,11 @@ impl TestServer {
             other => panic!("one TCP address, not {other:?}"),
         };
         let thread = Some(std::thread::spawn(move || running.wait()));
-        TestServer { server, address, thread }
+        TestServer {
+            server,
+            address,
+            thread,
+        }
     }
 
     pub fn connect(&self) -> Client {
@@ -58,7 +68,10 @@ impl TestServer {
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
-        Client { stream, buffer: Vec::new() }
+        Client {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     /// Changes the configuration.
@@ -71,14 +84,21 @@ impl TestServer {
     /// Stops the server; its exit code.
     pub fn stop(mut self) -> i32 {
         self.server.stop.request(ShutdownOptions::default());
-        self.thread.take().expect("it runs").join().expect("no panic")
+        self.thread
+            .take()
+            .expect("it runs")
+            .join()
+            .expect("no panic")
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            self.server.stop.request(ShutdownOptions { now: true, ..Default::default() });
+            self.server.stop.request(ShutdownOptions {
+                now: true,
+                ..Default::default()
+            });
             let joined = thread.join();
             if !std::thread::panicking() {
                 joined.expect("the server ends without a panic");
@@ -95,7 +115,9 @@ pub struct Client {
 
 impl Client {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).expect("the server reads");
+        self.stream
+            .write_all(bytes.as_ref())
+            .expect("the server reads");
     }
 
     /// Sends a request of these words.
@@ -176,10 +198,15 @@ fn parse(bytes: &[u8]) -> Option<(String, usize)> {
     let count = || line[1..].parse::<i64>().expect("a count");
     let elements = match line.as_bytes().first()? {
         b'$' | b'=' => {
-            let Ok(len) = usize::try_from(count()) else { return Some(("nil".into(), used)) };
+            let Ok(len) = usize::try_from(count()) else {
+                return Some(("nil".into(), used));
+            };
             let body = bytes.get(used..used + len)?;
             bytes.get(used + len..used + len + 2)?;
-            return Some((format!("${}", String::from_utf8_lossy(body)), used + len + 2));
+            return Some((
+                format!("${}", String::from_utf8_lossy(body)),
+                used + len + 2,
+            ));
         }
         b'*' | b'~' | b'>' => match usize::try_from(count()) {
             Ok(n) => n,
