@@ -22,10 +22,14 @@ pub struct Desk {
     pub figures: Arc<WorkerFigures>,
     /// The turn's wall clock, ms.
     pub clock_ms: i64,
+    /// The turn's wall clock, µs.
+    pub clock_us: i64,
     /// The turn's monotonic clock, ms; what `clients::Figures` speak.
     pub monotonic_ms: i64,
     /// A command has taken so long that the turn's clock is to be read again.
     pub(crate) clock_is_stale: bool,
+    /// `os::clock::ticks` when the last command ended: where the next one begins.
+    pub(crate) tick: u64,
     /// From this duration on, ns, the slow log or the latency monitor may want a command.
     pub(crate) slow_ns: u64,
 }
@@ -42,6 +46,8 @@ impl Desk {
             figures: statistics.worker(worker).clone(),
             statistics,
             clock_ms: 0,
+            clock_us: 0,
+            tick: 0,
             monotonic_ms: 0,
             clock_is_stale: false,
         }

@@ -299,7 +299,14 @@ impl Engine<'_> {
             session: &mut *seat.session,
             client: seat.client,
         });
-        unit.finish();
+        let done = unit.finish();
+        if done.dirty > 0 {
+            server.changes.add(self.desk.worker, done.dirty);
+        }
+        if !self.scratch.events_mut().is_empty() {
+            // Nobody subscribes yet; Pub/Sub delivers them here.
+            self.scratch.events_mut().clear();
+        }
         match ran {
             Ran::Answered => Served::Answered,
             Ran::Busy => {
@@ -345,7 +352,7 @@ impl Engine<'_> {
                 "A panic in '{}' has left a shard half changed: stopping at once",
                 command.full_name
             ));
-            std::process::abort();
+            os::crash::end_after_panic();
         }
         log::warning(format_args!(
             "A panic in '{}' changed nothing; closing its client id={} addr={}",

@@ -27,7 +27,7 @@ pub(crate) enum Ran {
 /// Runs the command that `call` names.
 #[inline]
 pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
-    let began = os::clock::ticks();
+    let began = call.desk.tick;
     let command = call.command;
     let mark = call.reply.mark();
     let dirty = call.unit.as_ref().map_or(0, |unit| unit.dirty_count());
@@ -66,7 +66,12 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     {
         unit.log_verbatim(call.args.iter());
     }
-    let ns = os::clock::ticks_to_ns(os::clock::ticks().wrapping_sub(began));
+    if call.server.monitors.any() {
+        tell_monitors(call, command);
+    }
+    // One reading ends this command and begins the next.
+    call.desk.tick = os::clock::ticks();
+    let ns = os::clock::ticks_to_ns(call.desk.tick.wrapping_sub(began));
     call.desk
         .figures
         .ran(command.id, ns, call.desk.live.latency_tracking);
@@ -88,6 +93,29 @@ pub(crate) fn answer_error(call: &mut AdminCall<'_, '_>, error: &CommandError) {
     call.reply.error(text.as_bytes());
     call.desk.figures.error_replies.add(1);
     call.desk.statistics.count_error(&text);
+}
+
+/// MONITOR's line, for commands that may be told.
+#[cold]
+fn tell_monitors(call: &AdminCall<'_, '_>, command: &Command) {
+    if command
+        .spec
+        .flags
+        .meets(Flags::SKIP_MONITOR.or(Flags::ADMIN))
+    {
+        return;
+    }
+    let hidden = |i| is_secret(command, call.args, i);
+    let (server, desk) = (call.server, &call.desk);
+    let (db, peer) = (call.session.db, &call.client.peer);
+    server.monitors.tell(
+        &server.mailboxes,
+        desk.clock_us,
+        db,
+        peer,
+        call.args,
+        hidden,
+    );
 }
 
 /// Enters a command into the slow log and the latency monitor, where they ask for it.

@@ -28,7 +28,7 @@ use crate::mailbox::{Letter, Mailbox};
 use crate::monitor::Monitors;
 use crate::shutdown::Stop;
 use crate::slowlog::Slowlog;
-use crate::stats::{Rates, Statistics};
+use crate::stats::{Changes, Rates, Statistics};
 use crate::table::{CommandTable, RenameError};
 
 pub use crate::version::{REDIS_VERSION, VERSION};
@@ -79,6 +79,8 @@ pub struct Server {
     pub addresses: Mutex<Vec<io::Address>>,
     /// Wall clock at the start, ms.
     pub started_unix_ms: i64,
+    /// Changes to the data, as the save points count them.
+    pub changes: Changes,
     /// Clients with watched keys.
     pub watching_clients: AtomicU32,
     /// Clients in MULTI or parked, for INFO's `blocked_clients`.
@@ -124,6 +126,7 @@ impl Server {
             listening: Mutex::new(Listening::default()),
             addresses: Mutex::new(Vec::new()),
             started_unix_ms: os::clock::wall_ms(),
+            changes: Changes::new(start.workers),
             watching_clients: AtomicU32::new(0),
             blocked_clients: AtomicU32::new(0),
             statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),

@@ -345,6 +345,39 @@ impl Statistics {
     }
 }
 
+/// Changes to the data since the start, a count a worker, each on lines of its own. CONFIG RESETSTAT
+/// leaves them alone.
+#[derive(Debug)]
+pub struct Changes {
+    workers: Box<[Apart]>,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart(Counter);
+
+impl Changes {
+    /// None yet.
+    #[must_use]
+    pub fn new(workers: usize) -> Changes {
+        Changes {
+            workers: (0..workers).map(|_| Apart::default()).collect(),
+        }
+    }
+
+    /// Adds, by the worker itself (S1).
+    #[inline]
+    pub(crate) fn add(&self, worker: usize, changes: u64) {
+        self.workers[worker].0.add(changes);
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.0.get()).sum()
+    }
+}
+
 /// Sixteen samples of a growing figure, ten a second: INFO's `instantaneous_*`.
 #[derive(Clone, Debug, Default)]
 pub struct Rate {

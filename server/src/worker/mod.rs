@@ -44,8 +44,10 @@ const KEPT: usize = 64;
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// So many turns a parked command is tried again without any pause.
 const BUSY_TURNS: u32 = 64;
-/// How often a connection that a pause has parked is looked at, if nobody wakes it before.
-const GATE_PAUSE: Duration = Duration::from_millis(10);
+/// How often, at most and at least, a connection that a pause has parked is looked at, if nobody
+/// wakes it before.
+const GATE_PAUSE_MIN: Duration = Duration::from_millis(1);
+const GATE_PAUSE: Duration = Duration::from_millis(50);
 
 /// One worker.
 #[derive(Debug)]
@@ -146,14 +148,19 @@ impl<'w, D: Driver> Worker<'w, D> {
             self.complete(completion);
         }
         self.completions = completions;
+        let serving_us = self.net.monotonic();
         self.retry_parked();
         self.serve_ready();
+        let flushing_us = self.net.monotonic();
         self.flush();
         if self.engine.desk.monotonic_ms >= self.cron.next_ms {
             self.run_cron();
         }
         let figures = &self.engine.desk.figures;
         figures.turns.add(1);
+        figures
+            .commands_us
+            .add((flushing_us - serving_us).as_micros() as u64);
         figures
             .turns_us
             .add((self.net.monotonic() - began_us).as_micros() as u64);
@@ -178,16 +185,29 @@ impl<'w, D: Driver> Worker<'w, D> {
             patience = patience.min(match connection.parked {
                 Some(Wait::Shard) if tries < BUSY_TURNS => return Duration::ZERO,
                 Some(Wait::Shard) => BUSY_PAUSE,
-                Some(Wait::Gate) => GATE_PAUSE,
+                Some(Wait::Gate) => self.until_gate_opens(),
                 None => continue,
             });
         }
         patience
     }
 
+    /// Until a pause ends by itself; whoever ends it earlier posts `Letter::Retry`.
+    fn until_gate_opens(&self) -> Duration {
+        let now_ms = self.engine.desk.clock_ms;
+        let until_ms = self
+            .engine
+            .server
+            .store
+            .pause_until_ms(now_ms)
+            .unwrap_or(now_ms);
+        Duration::from_millis((until_ms - now_ms).max(0) as u64).clamp(GATE_PAUSE_MIN, GATE_PAUSE)
+    }
+
     fn read_clock(&mut self) {
         let desk = &mut self.engine.desk;
-        desk.clock_ms = self.net.unix_time().as_millis() as i64;
+        desk.clock_us = self.net.unix_time().as_micros() as i64;
+        desk.clock_ms = desk.clock_us.div_euclid(1_000);
         desk.monotonic_ms = self.net.monotonic().as_millis() as i64;
         desk.clock_is_stale = false;
     }
@@ -298,6 +318,11 @@ impl<'w, D: Driver> Worker<'w, D> {
             server.store.unwatch(&watcher);
             server
                 .watching_clients
+                .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        if connection.parked == Some(Wait::Gate) {
+            server
+                .blocked_clients
                 .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         }
         if let Some(input) = connection.input.take() {

@@ -9,6 +9,8 @@
 //!
 //! **Invariant:** a connection's requests run in the order in which they came, whatever parks.
 
+use std::sync::atomic::Ordering;
+
 use io::{Close, Driver};
 use store::{Key, Stage};
 
@@ -27,11 +29,20 @@ impl<D: Driver> Worker<'_, D> {
     /// Parked connections come again.
     pub(super) fn retry_parked(&mut self) {
         for place in std::mem::take(&mut self.parked) {
-            if let Some(connection) = &mut self.connections[place]
-                && connection.parked.take().is_some()
-            {
-                self.ready.push_back(place);
+            let Some(connection) = &mut self.connections[place] else {
+                continue;
+            };
+            match connection.parked.take() {
+                Some(Wait::Gate) => {
+                    self.engine
+                        .server
+                        .blocked_clients
+                        .fetch_sub(1, Ordering::Relaxed);
+                }
+                Some(Wait::Shard) => {}
+                None => continue,
             }
+            self.ready.push_back(place);
         }
     }
 
@@ -138,6 +149,7 @@ impl<D: Driver> Worker<'_, D> {
             let spare = self.spares.pop().unwrap_or_default();
             drop(connection.reply.take(spare));
         }
+        self.engine.desk.tick = os::clock::ticks();
         let fate = self.run_requests(&mut connection, &mut input);
         connection.publish();
         match fate {
@@ -147,6 +159,12 @@ impl<D: Driver> Worker<'_, D> {
             }
             Fate::Parked(wait) => {
                 connection.parked = Some(wait);
+                if wait == Wait::Gate {
+                    self.engine
+                        .server
+                        .blocked_clients
+                        .fetch_add(1, Ordering::Relaxed);
+                }
                 connection.input = Some(input);
                 connection.publish();
                 self.connections[place] = Some(connection);
