@@ -55,6 +55,12 @@ pub struct Live {
     pub output_limits: [OutputLimit; 3],
     /// `hz`, within 1..=500.
     pub hz: u32,
+    /// `dynamic-hz`: timers run more often when there are many connections.
+    pub dynamic_hz: bool,
+    /// `prefetch-batch-max-size`: requests whose keys are touched ahead together; below 2 none are.
+    pub prefetch_batch_max: usize,
+    /// `latency-tracking-info-percentiles`.
+    pub latency_percentiles: Box<[f64]>,
     /// `active-expire-effort`, 1..=10.
     pub active_expire_effort: u32,
     /// `slowlog-log-slower-than`, µs; negative: off.
@@ -75,6 +81,21 @@ pub struct Live {
     pub busy_reply_threshold_ms: u64,
     /// `hide-user-data-from-log`: what clients sent is not logged.
     pub hide_user_data: bool,
+}
+
+/// Connections that one run of the timers should not have to look after, as `dynamic-hz` wants it.
+const CONNECTIONS_PER_RUN: usize = 200;
+
+impl Live {
+    /// How often the timers of a worker with so many connections run in a second.
+    #[must_use]
+    pub fn hz_for(&self, connections: usize) -> u32 {
+        let mut hz = self.hz.clamp(1, 500);
+        while self.dynamic_hz && hz < 500 && connections / hz as usize > CONNECTIONS_PER_RUN {
+            hz = (hz * 2).min(500);
+        }
+        hz
+    }
 }
 
 impl Default for Live {
@@ -114,6 +135,9 @@ impl Default for Live {
                 },
             ],
             hz: 10,
+            dynamic_hz: true,
+            prefetch_batch_max: 16,
+            latency_percentiles: [50.0, 99.0, 99.9].into(),
             active_expire_effort: 1,
             slowlog_slower_than_us: 10_000,
             slowlog_len_max: 128,
@@ -123,7 +147,36 @@ impl Default for Live {
             enable_module_command: Protected::No,
             shutdown_timeout: Duration::from_secs(10),
             busy_reply_threshold_ms: 5_000,
-            hide_user_data: true,
+            hide_user_data: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_connections_make_timers_run_more_often() {
+        let live = Live::default();
+        let check = |connections, hz| assert_eq!(live.hz_for(connections), hz, "{connections}");
+        check(0, 10);
+        check(2_000, 10);
+        check(5_000, 20);
+        check(1_000_000, 500);
+        assert_eq!(
+            Live {
+                dynamic_hz: false,
+                ..live
+            }
+            .hz_for(1_000_000),
+            10
+        );
+    }
+
+    #[test]
+    fn the_defaults_are_the_parameters() {
+        let (ours, theirs) = (Live::default(), crate::config::Config::new().live());
+        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
     }
 }

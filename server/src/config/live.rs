@@ -63,6 +63,15 @@ pub(super) fn of(values: &[Value]) -> Live {
         query_buffer_bytes_max: unsigned("client-query-buffer-limit"),
         output_limits,
         hz: small("hz"),
+        dynamic_hz: flag("dynamic-hz"),
+        prefetch_batch_max: usize::try_from(number("prefetch-batch-max-size")).unwrap_or(0),
+        latency_percentiles: match value("latency-tracking-info-percentiles") {
+            Value::Words(words) => words
+                .iter()
+                .filter_map(|w| std::str::from_utf8(w).ok()?.parse().ok())
+                .collect(),
+            other => panic!("percentiles expected, not {other:?}"),
+        },
         active_expire_effort: small("active-expire-effort"),
         slowlog_slower_than_us: i64::try_from(number("slowlog-log-slower-than"))
             .unwrap_or(i64::MAX),

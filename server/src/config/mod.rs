@@ -10,8 +10,8 @@
 //! | file | what |
 //! |---|---|
 //! | `language.rs` | lines and words |
-//! | `value.rs` | kinds of values, their texts |
-//! | `row.rs`, `table.rs` | the parameters |
+//! | `value.rs`, `special.rs` | kinds of values, their texts; forms of single parameters |
+//! | `row.rs`, `table.rs`, `check.rs` | the parameters |
 //! | `load.rs`, `command_line.rs` | start |
 //! | `apply.rs` | CONFIG SET: all or nothing, with side effects |
 //! | `rewrite.rs` | CONFIG REWRITE |
@@ -23,6 +23,7 @@
 //! C2  one change at a time: CONFIG SET and REWRITE hold `changing`; readers never wait for it.
 
 mod apply;
+mod check;
 pub mod command_line;
 mod host;
 mod language;
@@ -30,6 +31,7 @@ mod live;
 mod load;
 mod rewrite;
 mod row;
+mod special;
 pub mod table;
 mod title;
 mod value;

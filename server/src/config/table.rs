@@ -8,6 +8,9 @@
 //! Checked by: tests below (names unique, defaults valid, every value survives its own text), by
 //! `server/tests/config_effects.rs` for effects and `compat.rs` beside it for the list.
 
+use super::check::{
+    aof_dir_name, aof_file_name, db_file_name, host_name, save_and_nosave, title_template,
+};
 use super::row::*;
 use super::value::{Kind, Special, Unit};
 use Waits::{
@@ -35,108 +38,55 @@ pub const LOG_LEVELS: &[(&str, u32)] = &[
 ];
 
 /// All rows.
+// One row a line is what makes a table of them.
+#[rustfmt::skip]
 pub static ROWS: &[Row] = &[
     // The network.
-    special("bind", Special::Bind, "127.0.0.1 -::1")
-        .flags(MULTI)
-        .apply(Apply::Listen),
+    special("bind", Special::Bind, "127.0.0.1 -::1").flags(MULTI).apply(Apply::Listen),
     number("port", 0, 65535, "6379").apply(Apply::Listen),
     text("unixsocket", "").start(),
-    Row::new(
-        "unixsocketperm",
-        Kind::Number {
-            min: 0,
-            max: 0o777,
-            unit: Unit::Octal,
-        },
-        "0",
-    )
-    .start(),
+    Row::new("unixsocketperm", Kind::Number { min: 0, max: 0o777, unit: Unit::Octal }, "0").start(),
     text("unixsocketgroup", "").start(),
     switch("protected-mode", "yes"),
     number("tcp-backlog", 0, INT_MAX, "511").start(),
     number("tcp-keepalive", 0, INT_MAX, "300"),
     number("timeout", 0, INT_MAX, "0"),
     number("maxclients", 1, u32::MAX as i128, "10000").apply(Apply::Maxclients),
-    number("max-new-connections-per-cycle", 1, 1000, "10"),
+    number("max-new-connections-per-cycle", 1, 1000, "10")
+        .waits(Needless("newcomers are spread over the workers and wait their turn like requests, so a burst holds nobody up")),
     number("socket-mark-id", 0, u32::MAX as i128, "0").start(),
     text("bind-source-addr", "").waits(Replication),
     bytes("client-query-buffer-limit", 1 << 20, LONG_MAX, "1gb").flags(DEBUG),
-    special(
-        "client-output-buffer-limit",
-        Special::OutputLimits,
-        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
-    )
-    .flags(MULTI),
+    special("client-output-buffer-limit", Special::OutputLimits,
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60").flags(MULTI),
     bytes("proto-max-bulk-len", 1 << 20, LONG_MAX, "512mb").flags(DEBUG),
     text("requirepass", "").flags(SENSITIVE),
     text("availability-zone", ""),
     switch("mptcp", "no").start().waits(Transport),
     switch("repl-mptcp", "no").start().waits(Transport),
-    special("rdma-bind", Special::Bind, "")
-        .flags(MULTI)
-        .waits(Transport),
+    special("rdma-bind", Special::Bind, "").flags(MULTI).waits(Transport),
     number("rdma-port", 0, 65535, "0").waits(Transport),
-    number("rdma-rx-size", 64 * 1024, 16 * 1024 * 1024, "1048576")
-        .start()
-        .waits(Transport),
-    number("rdma-completion-vector", -1, 1024, "-1")
-        .start()
-        .waits(Transport),
+    number("rdma-rx-size", 64 * 1024, 16 * 1024 * 1024, "1048576").start().waits(Transport),
+    number("rdma-completion-vector", -1, 1024, "-1").start().waits(Transport),
     // The process.
     switch("daemonize", "no").start(),
-    choice(
-        "supervised",
-        &[("upstart", 2), ("systemd", 3), ("auto", 1), ("no", 0)],
-        "no",
-    )
-    .start(),
+    choice("supervised", &[("upstart", 2), ("systemd", 3), ("auto", 1), ("no", 0)], "no").start(),
     text("pidfile", "").start(),
-    special("dir", Special::Dir, ".")
-        .flags(PROTECTED | DENY_LOADING)
-        .apply(Apply::Dir),
+    special("dir", Special::Dir, ".").flags(PROTECTED | DENY_LOADING).apply(Apply::Dir),
     switch("set-proc-title", "yes").start(),
-    checked(
-        "proc-title-template",
-        title_template,
-        "{title} {listen-addr} {server-mode}",
-    )
-    .apply(Apply::Title),
-    choice(
-        "oom-score-adj",
-        &[("no", 0), ("yes", 1), ("relative", 1), ("absolute", 2)],
-        "no",
-    )
-    .apply(Apply::OomScore),
-    special("oom-score-adj-values", Special::OomValues, "0 200 800")
-        .flags(MULTI)
-        .apply(Apply::OomScore),
+    checked("proc-title-template", title_template, "{title} {listen-addr} {server-mode}").apply(Apply::Title),
+    choice("oom-score-adj", &[("no", 0), ("yes", 1), ("relative", 1), ("absolute", 2)], "no").apply(Apply::OomScore),
+    special("oom-score-adj-values", Special::OomValues, "0 200 800").flags(MULTI).apply(Apply::OomScore),
     switch("disable-thp", "yes").start(),
     text("server-cpulist", "").alias("server_cpulist").start(),
     text("bio-cpulist", "").alias("bio_cpulist").start(),
-    text("aof-rewrite-cpulist", "")
-        .alias("aof_rewrite_cpulist")
-        .start()
-        .waits(Persistence),
-    text("bgsave-cpulist", "")
-        .alias("bgsave_cpulist")
-        .start()
-        .waits(Persistence),
+    text("aof-rewrite-cpulist", "").alias("aof_rewrite_cpulist").start().waits(Persistence),
+    text("bgsave-cpulist", "").alias("bgsave_cpulist").start().waits(Persistence),
     text("locale-collate", "").apply(Apply::Locale),
     text("ignore-warnings", ""),
     number("shutdown-timeout", 0, INT_MAX, "10"),
-    Row::new(
-        "shutdown-on-sigint",
-        Kind::Choices(SHUTDOWN, save_and_nosave),
-        "default",
-    )
-    .flags(MULTI),
-    Row::new(
-        "shutdown-on-sigterm",
-        Kind::Choices(SHUTDOWN, save_and_nosave),
-        "default",
-    )
-    .flags(MULTI),
+    Row::new("shutdown-on-sigint", Kind::Choices(SHUTDOWN, save_and_nosave), "default").flags(MULTI),
+    Row::new("shutdown-on-sigterm", Kind::Choices(SHUTDOWN, save_and_nosave), "default").flags(MULTI),
     number("hz", 0, INT_MAX, "10").apply(Apply::Hz),
     switch("dynamic-hz", "yes"),
     number("io-threads", 1, 128, "1").start().flags(DEBUG),
@@ -145,52 +95,24 @@ pub static ROWS: &[Row] = &[
     choice("enable-debug-command", PROTECTED_ACTION, "no").start(),
     choice("enable-module-command", PROTECTED_ACTION, "no").start(),
     switch("jemalloc-bg-thread", "yes"),
-    switch("extended-redis-compatibility", "no"),
+    switch("extended-redis-compatibility", "no")
+        .waits(Needless("clients are always told Redis's name and version")),
     // The log.
     text("logfile", "").start(),
     choice("loglevel", LOG_LEVELS, "notice").apply(Apply::Log),
-    choice(
-        "log-format",
-        &[("legacy", 0), ("logfmt", 1), ("json", 2)],
-        "legacy",
-    )
-    .apply(Apply::Log),
-    choice(
-        "log-timestamp-format",
-        &[("legacy", 0), ("iso8601", 1), ("milliseconds", 2)],
-        "legacy",
-    )
-    .apply(Apply::Log),
+    choice("log-format", &[("legacy", 0), ("logfmt", 1), ("json", 2)], "legacy").apply(Apply::Log),
+    choice("log-timestamp-format", &[("legacy", 0), ("iso8601", 1), ("milliseconds", 2)], "legacy").apply(Apply::Log),
     switch("hide-user-data-from-log", "no").apply(Apply::Log),
     switch("syslog-enabled", "no").start(),
     text("syslog-ident", "redis").start(),
-    choice(
-        "syslog-facility",
-        &[
-            ("user", 1),
-            ("local0", 16),
-            ("local1", 17),
-            ("local2", 18),
-            ("local3", 19),
-            ("local4", 20),
-            ("local5", 21),
-            ("local6", 22),
-            ("local7", 23),
-        ],
-        "local0",
-    )
-    .start(),
+    choice("syslog-facility", &[("user", 1), ("local0", 16), ("local1", 17), ("local2", 18), ("local3", 19),
+        ("local4", 20), ("local5", 21), ("local6", 22), ("local7", 23)], "local0").start(),
     switch("always-show-logo", "no").start(),
     switch("crash-log-enabled", "yes").apply(Apply::CrashLog),
     switch("crash-memcheck-enabled", "yes").apply(Apply::CrashLog),
-    switch("use-exit-on-panic", "no")
-        .flags(HIDDEN)
-        .apply(Apply::CrashLog),
-    number("watchdog-period", 0, INT_MAX, "0")
-        .flags(HIDDEN)
-        .apply(Apply::Watchdog),
-    number("slowlog-log-slower-than", -1, LONG_MAX, "10000")
-        .alias("commandlog-execution-slower-than"),
+    switch("use-exit-on-panic", "no").flags(HIDDEN).apply(Apply::CrashLog),
+    number("watchdog-period", 0, INT_MAX, "0").flags(HIDDEN).apply(Apply::Watchdog),
+    number("slowlog-log-slower-than", -1, LONG_MAX, "10000").alias("commandlog-execution-slower-than"),
     number("slowlog-max-len", 0, LONG_MAX, "128").alias("commandlog-slow-execution-max-len"),
     number("commandlog-request-larger-than", -1, LONG_MAX, "1048576").waits(Types),
     number("commandlog-large-request-max-len", 0, LONG_MAX, "128").waits(Types),
@@ -198,64 +120,30 @@ pub static ROWS: &[Row] = &[
     number("commandlog-large-reply-max-len", 0, LONG_MAX, "128").waits(Types),
     number("latency-monitor-threshold", 0, LONG_MAX, "0"),
     switch("latency-tracking", "yes"),
-    special(
-        "latency-tracking-info-percentiles",
-        Special::Percentiles,
-        "50 99 99.9",
-    )
-    .flags(MULTI),
+    special("latency-tracking-info-percentiles", Special::Percentiles, "50 99 99.9").flags(MULTI),
     // The data.
     number("databases", 1, INT_MAX, "16").start(),
     text("hash-seed", "").start(),
     number("active-expire-effort", 1, 10, "1"),
     switch("import-mode", "no").flags(DEBUG).waits(Types),
-    switch("activerehashing", "yes").waits(Needless(
-        "tables grow in small steps; there is no rehash of a whole table to drive",
-    )),
+    switch("activerehashing",
+        "yes").waits(Needless("tables grow in small steps; there is no rehash of a whole table to drive")),
     special("notify-keyspace-events", Special::Events, "").waits(Types),
     number("tracking-table-max-keys", 0, LONG_MAX, "1000000").waits(Types),
     bytes("maxmemory", 0, ULONG_MAX, "0").apply(Apply::Maxmemory),
-    choice(
-        "maxmemory-policy",
-        &[
-            ("volatile-lru", 0),
-            ("volatile-lfu", 1),
-            ("volatile-random", 2),
-            ("volatile-ttl", 3),
-            ("allkeys-lru", 4),
-            ("allkeys-lfu", 5),
-            ("allkeys-random", 6),
-            ("noeviction", 7),
-        ],
-        "noeviction",
-    ),
+    choice("maxmemory-policy", &[("volatile-lru", 0), ("volatile-lfu", 1), ("volatile-random", 2),
+        ("volatile-ttl", 3), ("allkeys-lru", 4), ("allkeys-lfu", 5), ("allkeys-random", 6), ("noeviction", 7)], "noeviction"),
     number("maxmemory-samples", 1, 64, "5").waits(Types),
     number("maxmemory-eviction-tenacity", 0, 100, "10").waits(Types),
-    Row::new(
-        "maxmemory-clients",
-        Kind::Number {
-            min: -100,
-            max: LONG_MAX,
-            unit: Unit::BytesOrPercent,
-        },
-        "0",
-    )
-    .waits(Types),
+    Row::new("maxmemory-clients", Kind::Number { min: -100, max: LONG_MAX, unit: Unit::BytesOrPercent },
+        "0").waits(Types),
     number("lfu-decay-time", 0, INT_MAX, "1"),
     number("lfu-log-factor", 0, INT_MAX, "10"),
-    switch("lazyfree-lazy-eviction", "no")
-        .flags(DEBUG)
-        .waits(Types),
-    switch("lazyfree-lazy-expire", "no")
-        .flags(DEBUG)
-        .waits(Types),
-    switch("lazyfree-lazy-server-del", "no")
-        .flags(DEBUG)
-        .waits(Types),
-    switch("lazyfree-lazy-user-del", "no")
-        .flags(DEBUG)
-        .waits(Types),
-    switch("lazyfree-lazy-user-flush", "no").flags(DEBUG),
+    switch("lazyfree-lazy-eviction", "no").flags(DEBUG).waits(Types),
+    switch("lazyfree-lazy-expire", "no").flags(DEBUG).waits(Types),
+    switch("lazyfree-lazy-server-del", "no").flags(DEBUG).waits(Types),
+    switch("lazyfree-lazy-user-del", "no").flags(DEBUG).waits(Types),
+    switch("lazyfree-lazy-user-flush", "no").flags(DEBUG).waits(Types),
     switch("activedefrag", "no").flags(DEBUG).waits(Types),
     number("active-defrag-cycle-max", 1, 99, "25").waits(Types),
     number("active-defrag-cycle-min", 1, 99, "1").waits(Types),
@@ -264,52 +152,25 @@ pub static ROWS: &[Row] = &[
     number("active-defrag-max-scan-fields", 1, LONG_MAX, "1000").waits(Types),
     number("active-defrag-threshold-lower", 0, 1000, "10").waits(Types),
     number("active-defrag-threshold-upper", 0, 1000, "100").waits(Types),
-    number("hash-max-listpack-entries", 0, LONG_MAX, "512")
-        .alias("hash-max-ziplist-entries")
-        .waits(Types),
-    bytes("hash-max-listpack-value", 0, LONG_MAX, "64")
-        .alias("hash-max-ziplist-value")
-        .waits(Types),
+    number("hash-max-listpack-entries", 0, LONG_MAX, "512").alias("hash-max-ziplist-entries").waits(Types),
+    bytes("hash-max-listpack-value", 0, LONG_MAX, "64").alias("hash-max-ziplist-value").waits(Types),
     bytes("hll-sparse-max-bytes", 0, LONG_MAX, "3000").waits(Types),
-    number("list-compress-depth", 0, INT_MAX, "0")
-        .flags(DEBUG)
-        .waits(Types),
-    number("list-max-listpack-size", i32::MIN as i128, INT_MAX, "-2")
-        .alias("list-max-ziplist-size")
-        .waits(Types),
+    number("list-compress-depth", 0, INT_MAX, "0").flags(DEBUG).waits(Types),
+    number("list-max-listpack-size", i32::MIN as i128, INT_MAX, "-2").alias("list-max-ziplist-size").waits(Types),
     number("set-max-intset-entries", 0, LONG_MAX, "512").waits(Types),
     number("set-max-listpack-entries", 0, LONG_MAX, "128").waits(Types),
     bytes("set-max-listpack-value", 0, LONG_MAX, "64").waits(Types),
     bytes("stream-node-max-bytes", 0, LONG_MAX, "4096").waits(Types),
     number("stream-node-max-entries", 0, LONG_MAX, "100").waits(Types),
-    number("zset-max-listpack-entries", 0, LONG_MAX, "128")
-        .alias("zset-max-ziplist-entries")
-        .waits(Types),
-    bytes("zset-max-listpack-value", 0, LONG_MAX, "64")
-        .alias("zset-max-ziplist-value")
-        .waits(Types),
+    number("zset-max-listpack-entries", 0, LONG_MAX, "128").alias("zset-max-ziplist-entries").waits(Types),
+    bytes("zset-max-listpack-value", 0, LONG_MAX, "64").alias("zset-max-ziplist-value").waits(Types),
     // Persistence.
-    special("save", Special::Save, "3600 1 300 100 60 10000")
-        .flags(MULTI)
-        .waits(Persistence),
-    checked("dbfilename", db_file_name, "dump.rdb")
-        .flags(PROTECTED)
-        .waits(Persistence),
-    switch("appendonly", "no")
-        .flags(DENY_LOADING)
-        .waits(Persistence),
-    checked("appendfilename", aof_file_name, "appendonly.aof")
-        .start()
-        .waits(Persistence),
-    checked("appenddirname", aof_dir_name, "appendonlydir")
-        .start()
-        .waits(Persistence),
-    choice(
-        "appendfsync",
-        &[("everysec", 1), ("always", 2), ("no", 0)],
-        "everysec",
-    )
-    .waits(Persistence),
+    special("save", Special::Save, "3600 1 300 100 60 10000").flags(MULTI).waits(Persistence),
+    checked("dbfilename", db_file_name, "dump.rdb").flags(PROTECTED).waits(Persistence),
+    switch("appendonly", "no").flags(DENY_LOADING).waits(Persistence),
+    checked("appendfilename", aof_file_name, "appendonly.aof").start().waits(Persistence),
+    checked("appenddirname", aof_dir_name, "appendonlydir").start().waits(Persistence),
+    choice("appendfsync", &[("everysec", 1), ("always", 2), ("no", 0)], "everysec").waits(Persistence),
     switch("no-appendfsync-on-rewrite", "no").waits(Persistence),
     number("auto-aof-rewrite-percentage", 0, INT_MAX, "100").waits(Persistence),
     bytes("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb").waits(Persistence),
@@ -319,141 +180,54 @@ pub static ROWS: &[Row] = &[
     switch("aof-rewrite-incremental-fsync", "yes").waits(Persistence),
     switch("aof-disable-auto-gc", "no").waits(Persistence),
     switch("rdbchecksum", "yes").start().waits(Persistence),
-    switch("rdbcompression", "yes").waits(Persistence),
+    switch("rdbcompression", "yes"),
     switch("rdb-del-sync-files", "no").waits(Persistence),
     switch("rdb-save-incremental-fsync", "yes").waits(Persistence),
-    choice(
-        "rdb-version-check",
-        &[("strict", 0), ("relaxed", 1)],
-        "strict",
-    )
-    .waits(Persistence),
-    number("rdb-key-save-delay", i32::MIN as i128, INT_MAX, "0")
-        .flags(HIDDEN)
-        .waits(Persistence),
-    number("key-load-delay", i32::MIN as i128, INT_MAX, "0")
-        .flags(HIDDEN)
-        .waits(Persistence),
-    number(
-        "loading-process-events-interval-bytes",
-        1024,
-        INT_MAX,
-        "2097152",
-    )
-    .flags(HIDDEN)
-    .waits(Persistence),
-    choice(
-        "sanitize-dump-payload",
-        &[("no", 0), ("yes", 1), ("clients", 2)],
-        "no",
-    )
-    .flags(DEBUG)
-    .waits(Persistence),
+    choice("rdb-version-check", &[("strict", 0), ("relaxed", 1)], "strict").waits(Persistence),
+    number("rdb-key-save-delay", i32::MIN as i128, INT_MAX, "0").flags(HIDDEN).waits(Persistence),
+    number("key-load-delay", i32::MIN as i128, INT_MAX, "0").flags(HIDDEN).waits(Persistence),
+    number("loading-process-events-interval-bytes", 1024, INT_MAX, "2097152").flags(HIDDEN).waits(Persistence),
+    choice("sanitize-dump-payload", &[("no", 0), ("yes", 1), ("clients", 2)], "no").flags(DEBUG).waits(Persistence),
     switch("stop-writes-on-bgsave-error", "yes").waits(Persistence),
     // Replication.
-    special("replicaof", Special::ReplicaOf, "")
-        .alias("slaveof")
-        .start()
-        .flags(MULTI)
-        .waits(Replication),
-    text("masterauth", "")
-        .alias("primaryauth")
-        .flags(SENSITIVE)
-        .waits(Replication),
-    text("masteruser", "")
-        .alias("primaryuser")
-        .flags(SENSITIVE)
-        .waits(Replication),
-    number("min-replicas-max-lag", 0, INT_MAX, "10")
-        .alias("min-slaves-max-lag")
-        .waits(Replication),
-    number("min-replicas-to-write", 0, INT_MAX, "0")
-        .alias("min-slaves-to-write")
-        .waits(Replication),
-    choice(
-        "propagation-error-behavior",
-        &[("ignore", 0), ("panic", 1), ("panic-on-replicas", 2)],
-        "ignore",
-    )
-    .waits(Replication),
+    special("replicaof", Special::ReplicaOf, "").alias("slaveof").start().flags(MULTI).waits(Replication),
+    text("masterauth", "").alias("primaryauth").flags(SENSITIVE).waits(Replication),
+    text("masteruser", "").alias("primaryuser").flags(SENSITIVE).waits(Replication),
+    number("min-replicas-max-lag", 0, INT_MAX, "10").alias("min-slaves-max-lag").waits(Replication),
+    number("min-replicas-to-write", 0, INT_MAX, "0").alias("min-slaves-to-write").waits(Replication),
+    choice("propagation-error-behavior", &[("ignore", 0), ("panic", 1), ("panic-on-replicas", 2)],
+        "ignore").waits(Replication),
     bytes("repl-backlog-size", 1, LONG_MAX, "1mb").waits(Replication),
     number("repl-backlog-ttl", 0, LONG_MAX, "3600").waits(Replication),
     switch("repl-disable-tcp-nodelay", "no").waits(Replication),
-    choice(
-        "repl-diskless-load",
-        &[
-            ("disabled", 0),
-            ("on-empty-db", 1),
-            ("swapdb", 2),
-            ("flush-before-load", 3),
-        ],
-        "disabled",
-    )
-    .flags(DEBUG | DENY_LOADING)
-    .waits(Replication),
-    switch("repl-diskless-sync", "yes")
-        .flags(DEBUG)
-        .waits(Replication),
+    choice("repl-diskless-load", &[("disabled", 0), ("on-empty-db", 1), ("swapdb", 2), ("flush-before-load",
+        3)], "disabled").flags(DEBUG | DENY_LOADING).waits(Replication),
+    switch("repl-diskless-sync", "yes").flags(DEBUG).waits(Replication),
     number("repl-diskless-sync-delay", 0, INT_MAX, "5").waits(Replication),
     number("repl-diskless-sync-max-replicas", 0, INT_MAX, "0").waits(Replication),
-    number("repl-ping-replica-period", 1, INT_MAX, "10")
-        .alias("repl-ping-slave-period")
-        .waits(Replication),
+    number("repl-ping-replica-period", 1, INT_MAX, "10").alias("repl-ping-slave-period").waits(Replication),
     number("repl-timeout", 1, INT_MAX, "60").waits(Replication),
-    text("replica-announce-ip", "")
-        .alias("slave-announce-ip")
-        .waits(Replication),
-    number("replica-announce-port", 0, 65535, "0")
-        .alias("slave-announce-port")
-        .waits(Replication),
+    text("replica-announce-ip", "").alias("slave-announce-ip").waits(Replication),
+    number("replica-announce-port", 0, 65535, "0").alias("slave-announce-port").waits(Replication),
     switch("replica-announced", "yes").waits(Replication),
     bytes("replica-full-sync-buffer-limit", 0, LONG_MAX, "0").waits(Replication),
     switch("replica-ignore-disk-write-errors", "no").waits(Replication),
-    switch("replica-ignore-maxmemory", "yes")
-        .alias("slave-ignore-maxmemory")
-        .waits(Replication),
-    switch("replica-lazy-flush", "no")
-        .alias("slave-lazy-flush")
-        .waits(Replication),
-    number("replica-priority", 0, INT_MAX, "100")
-        .alias("slave-priority")
-        .waits(Replication),
-    switch("replica-read-only", "yes")
-        .alias("slave-read-only")
-        .flags(DEBUG)
-        .waits(Replication),
-    switch("replica-serve-stale-data", "yes")
-        .alias("slave-serve-stale-data")
-        .waits(Replication),
-    switch("dual-channel-replication-enabled", "no")
-        .flags(DEBUG)
-        .waits(Replication),
+    switch("replica-ignore-maxmemory", "yes").alias("slave-ignore-maxmemory").waits(Replication),
+    switch("replica-lazy-flush", "no").alias("slave-lazy-flush").waits(Replication),
+    number("replica-priority", 0, INT_MAX, "100").alias("slave-priority").waits(Replication),
+    switch("replica-read-only", "yes").alias("slave-read-only").flags(DEBUG).waits(Replication),
+    switch("replica-serve-stale-data", "yes").alias("slave-serve-stale-data").waits(Replication),
+    switch("dual-channel-replication-enabled", "no").flags(DEBUG).waits(Replication),
     // Scripts, ACL.
-    number("busy-reply-threshold", 0, LONG_MAX, "5000")
-        .alias("lua-time-limit")
-        .waits(Scripts),
-    choice(
-        "acl-pubsub-default",
-        &[("allchannels", 1), ("resetchannels", 0)],
-        "resetchannels",
-    )
-    .waits(Acl),
+    number("busy-reply-threshold", 0, LONG_MAX, "5000").alias("lua-time-limit").waits(Scripts),
+    choice("acl-pubsub-default", &[("allchannels", 1), ("resetchannels", 0)], "resetchannels").waits(Acl),
     text("aclfile", "").start().waits(Acl),
     number("acllog-max-len", 0, LONG_MAX, "128").waits(Acl),
     // The cluster.
     switch("cluster-enabled", "no").start().waits(Cluster),
-    text("cluster-config-file", "nodes.conf")
-        .start()
-        .waits(Cluster),
-    choice(
-        "cluster-config-save-behavior",
-        &[("sync", 0), ("best-effort", 1)],
-        "sync",
-    )
-    .waits(Cluster),
-    number("cluster-databases", 1, INT_MAX, "1")
-        .start()
-        .waits(Cluster),
+    text("cluster-config-file", "nodes.conf").start().waits(Cluster),
+    choice("cluster-config-save-behavior", &[("sync", 0), ("best-effort", 1)], "sync").waits(Cluster),
+    number("cluster-databases", 1, INT_MAX, "1").start().waits(Cluster),
     number("cluster-node-timeout", 0, LONG_MAX, "15000").waits(Cluster),
     number("cluster-port", 0, 65535, "0").start().waits(Cluster),
     text("cluster-announce-ip", "").waits(Cluster),
@@ -471,48 +245,22 @@ pub static ROWS: &[Row] = &[
     bytes("cluster-link-sendbuf-limit", 0, ULONG_MAX, "0").waits(Cluster),
     number("cluster-manual-failover-timeout", 1, INT_MAX, "5000").waits(Cluster),
     number("cluster-migration-barrier", 0, INT_MAX, "1").waits(Cluster),
-    choice(
-        "cluster-preferred-endpoint-type",
-        &[("ip", 0), ("hostname", 1), ("unknown-endpoint", 2)],
-        "ip",
-    )
-    .waits(Cluster),
-    switch("cluster-replica-no-failover", "no")
-        .alias("cluster-slave-no-failover")
-        .waits(Cluster),
-    number("cluster-replica-validity-factor", 0, INT_MAX, "10")
-        .alias("cluster-slave-validity-factor")
-        .waits(Cluster),
+    choice("cluster-preferred-endpoint-type", &[("ip", 0), ("hostname", 1), ("unknown-endpoint", 2)],
+        "ip").waits(Cluster),
+    switch("cluster-replica-no-failover", "no").alias("cluster-slave-no-failover").waits(Cluster),
+    number("cluster-replica-validity-factor", 0, INT_MAX, "10").alias("cluster-slave-validity-factor").waits(Cluster),
     switch("cluster-require-full-coverage", "yes").waits(Cluster),
     switch("cluster-allow-pubsubshard-when-down", "yes").waits(Cluster),
     switch("cluster-allow-reads-when-down", "no").waits(Cluster),
     switch("cluster-allow-replica-migration", "yes").waits(Cluster),
     number("cluster-slot-migration-log-max-len", 0, LONG_MAX, "1000").waits(Cluster),
     switch("cluster-slot-stats-enabled", "no").waits(Cluster),
-    Row::new(
-        "slot-migration-max-failover-repl-bytes",
-        Kind::Number {
-            min: -1,
-            max: LONG_MAX,
-            unit: Unit::Plain,
-        },
-        "0",
-    )
-    .waits(Cluster),
+    Row::new("slot-migration-max-failover-repl-bytes", Kind::Number { min: -1, max: LONG_MAX,
+        unit: Unit::Plain }, "0").waits(Cluster),
     // TLS.
     number("tls-port", 0, 65535, "0").waits(Tls),
-    choice(
-        "tls-auth-clients",
-        &[("no", 0), ("yes", 1), ("optional", 2)],
-        "yes",
-    )
-    .waits(Tls),
-    choice(
-        "tls-auth-clients-user",
-        &[("CN", 1), ("URI", 2), ("off", 0)],
-        "off",
-    )
-    .waits(Tls),
+    choice("tls-auth-clients", &[("no", 0), ("yes", 1), ("optional", 2)], "yes").waits(Tls),
+    choice("tls-auth-clients-user", &[("CN", 1), ("URI", 2), ("off", 0)], "off").waits(Tls),
     number("tls-auto-reload-interval", 0, INT_MAX, "0").waits(Tls),
     text("tls-ca-cert-dir", "").flags(VOLATILE).waits(Tls),
     text("tls-ca-cert-file", "").flags(VOLATILE).waits(Tls),
@@ -521,9 +269,7 @@ pub static ROWS: &[Row] = &[
     text("tls-ciphersuites", "").waits(Tls),
     text("tls-client-cert-file", "").flags(VOLATILE).waits(Tls),
     text("tls-client-key-file", "").flags(VOLATILE).waits(Tls),
-    text("tls-client-key-file-pass", "")
-        .flags(SENSITIVE)
-        .waits(Tls),
+    text("tls-client-key-file-pass", "").flags(SENSITIVE).waits(Tls),
     switch("tls-cluster", "no").waits(Tls),
     text("tls-dh-params-file", "").flags(VOLATILE).waits(Tls),
     text("tls-key-file", "").flags(VOLATILE).waits(Tls),
@@ -587,63 +333,6 @@ pub fn find(name: &[u8]) -> Option<usize> {
                 .alias
                 .is_some_and(|a| name.eq_ignore_ascii_case(a.as_bytes()))
     })
-}
-
-fn save_and_nosave(bits: u32) -> Result<(), &'static str> {
-    if bits & 3 == 3 {
-        Err("shutdown options SAVE and NOSAVE can't be used simultaneously")
-    } else {
-        Ok(())
-    }
-}
-
-/// Whether a name contains a folder.
-fn has_folder(name: &[u8]) -> bool {
-    name.contains(&b'/') || name.contains(&b'\\')
-}
-
-fn db_file_name(name: &[u8]) -> Result<(), &'static str> {
-    if has_folder(name) {
-        Err("dbfilename can't be a path, just a filename")
-    } else {
-        Ok(())
-    }
-}
-
-fn aof_file_name(name: &[u8]) -> Result<(), &'static str> {
-    match name {
-        b"" => Err("appendfilename can't be empty"),
-        _ if has_folder(name) => Err("appendfilename can't be a path, just a filename"),
-        _ => Ok(()),
-    }
-}
-
-fn aof_dir_name(name: &[u8]) -> Result<(), &'static str> {
-    match name {
-        b"" => Err("appenddirname can't be empty"),
-        _ if has_folder(name) => Err("appenddirname can't be a path, just a dirname"),
-        _ => Ok(()),
-    }
-}
-
-fn host_name(name: &[u8]) -> Result<(), &'static str> {
-    if name.len() >= 256 {
-        return Err("Hostnames must be less than 256 characters");
-    }
-    match name
-        .iter()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
-    {
-        true => Ok(()),
-        false => Err("Hostnames may only contain alphanumeric characters, hyphens or dots"),
-    }
-}
-
-fn title_template(template: &[u8]) -> Result<(), &'static str> {
-    match super::title::expand(template, |_| Some(String::new())) {
-        Some(_) => Ok(()),
-        None => Err("template format is invalid or contains unknown variables"),
-    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(super) struct Cron {
 impl<D: Driver> Worker<'_, D> {
     /// Runs the timers once.
     pub(super) fn run_cron(&mut self) {
-        let hz = i64::from(self.engine.desk.live.hz.clamp(1, 500));
+        let hz = i64::from(self.engine.desk.live.hz_for(self.by_client.len()));
         let now_ms = self.engine.desk.monotonic_ms;
         // From now, not from the last time: a worker that was late does not run twice at once.
         self.cron.next_ms = now_ms + 1_000 / hz;
