@@ -380,6 +380,17 @@ mod tests {
     }
 
     #[test]
+    fn every_syntax_line_parses_and_prints_as_it_was() {
+        for command in table(&[]).expect("no renames").all() {
+            let syntax = command.spec.syntax;
+            let arguments = commands::syntax::parse(syntax, 1)
+                .unwrap_or_else(|why| panic!("{}: {why}", command.full_name));
+            let line = commands::syntax::line(&arguments);
+            assert_eq!(line, syntax, "{}", command.full_name);
+        }
+    }
+
+    #[test]
     fn names_are_unique_and_subcommands_have_parents() {
         let table = table(&[]).expect("no renames");
         let mut names: Vec<_> = table
