@@ -35,53 +35,31 @@ fn setbit(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     };
     let key = call.key(1);
     let (byte, mask) = ((offset / 8) as usize, 0x80 >> (offset % 8));
-    let (bytes, grew) = match call.unit.slot(key) {
-        Slot::Vacant(slot) => (slot.insert_zeroed(byte + 1)?, true),
-        Slot::Occupied(slot) => {
+    let write = |bytes: &mut [u8]| {
+        let was = bytes[byte] & mask != 0;
+        bytes[byte] = if on {
+            bytes[byte] | mask
+        } else {
+            bytes[byte] & !mask
+        };
+        was
+    };
+    let (was, grew) = match call.unit.slot(key) {
+        Slot::Vacant(slot) => (write(slot.insert_zeroed(byte + 1)?), true),
+        Slot::Occupied(mut slot) => {
             let held = slot.entry().string()?.len();
             // An integer is spelled out and a shared string copied even if the bit is as wanted:
             // OBJECT ENCODING shows it, and Redis does the same.
-            return set_held(call, held, byte, mask, on);
+            (write(slot.resize_string(held.max(byte + 1))?), byte >= held)
         }
     };
-    if on {
-        bytes[byte] |= mask;
-    }
-    finish(call, false, on, grew);
-    Ok(())
-}
-
-/// SETBIT on a string that is there.
-fn set_held(
-    call: &mut Call<'_, '_>,
-    held: usize,
-    byte: usize,
-    mask: u8,
-    on: bool,
-) -> Result<(), CommandError> {
-    let key = call.key(1);
-    let Slot::Occupied(mut slot) = call.unit.slot(key) else {
-        unreachable!("the same unit saw it a moment ago");
-    };
-    let bytes = slot.resize_string(held.max(byte + 1))?;
-    let was = bytes[byte] & mask != 0;
-    bytes[byte] = if on {
-        bytes[byte] | mask
-    } else {
-        bytes[byte] & !mask
-    };
-    finish(call, was, on, byte >= held);
-    Ok(())
-}
-
-/// Replies with what the bit was; nothing has happened when neither bit nor length changed.
-fn finish(call: &mut Call<'_, '_>, was: bool, on: bool, grew: bool) {
+    // Nothing has happened when neither bit nor length changed.
     if was != on || grew {
-        let key = call.key(1);
         call.unit.notify(EventClass::STRING, "setbit", key.bytes());
         call.unit.dirty(1);
     }
     call.reply.int(i64::from(was));
+    Ok(())
 }
 
 /// GETBIT key offset
