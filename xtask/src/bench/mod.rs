@@ -103,7 +103,7 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
         memory(&contestants, &plan)?;
     }
     if wants("growth") {
-        growth::table(&contestants, plan.growth_keys)?;
+        growth::table(&contestants, plan.growth_keys, plan.rounds.min(3))?;
     }
     Ok(())
 }
