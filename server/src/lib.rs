@@ -42,7 +42,7 @@ pub mod slowlog;
 pub mod stats;
 pub mod table;
 pub mod version;
-mod worker;
+pub mod worker;
 
 pub use live::Live;
 pub use server::{REDIS_VERSION, Server, Start, VERSION};

@@ -51,7 +51,7 @@ const GATE_PAUSE: Duration = Duration::from_millis(50);
 
 /// One worker.
 #[derive(Debug)]
-pub(crate) struct Worker<'w, D> {
+pub struct Worker<'w, D> {
     net: D,
     engine: Engine<'w>,
     /// By token's place (W1). Boxed: connections are taken out while they are served.
@@ -81,7 +81,7 @@ pub(crate) struct Worker<'w, D> {
 
 impl<'w, D: Driver> Worker<'w, D> {
     /// A worker that has no connection yet.
-    pub(crate) fn new(index: usize, server: &'w Arc<Server>, net: D) -> Worker<'w, D> {
+    pub fn new(index: usize, server: &'w Arc<Server>, net: D) -> Worker<'w, D> {
         server.mailboxes[index].set_waker(net.waker());
         let mut worker = Worker {
             net,
@@ -111,12 +111,15 @@ impl<'w, D: Driver> Worker<'w, D> {
     }
 
     /// Opens the listeners that the server wants and closes the others. Worker 0's task.
-    pub(crate) fn listen(&mut self) -> std::io::Result<()> {
+    ///
+    /// # Errors
+    /// When an address that is not optional cannot be had.
+    pub fn listen(&mut self) -> std::io::Result<()> {
         self.listeners.reconcile(&mut self.net, self.engine.server)
     }
 
     /// Serves until the server stops.
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         while !self.is_done() {
             self.turn();
         }
@@ -124,13 +127,14 @@ impl<'w, D: Driver> Worker<'w, D> {
     }
 
     /// Whether the server stops and there is nothing left to be sent, or no time for it.
-    fn is_done(&self) -> bool {
+    #[must_use]
+    pub fn is_done(&self) -> bool {
         self.stopping
             && (self.net.live() == 0 || self.engine.desk.monotonic_ms >= self.stop_deadline_ms)
     }
 
     /// One round of the loop.
-    pub(crate) fn turn(&mut self) {
+    pub fn turn(&mut self) {
         let mut completions = std::mem::take(&mut self.completions);
         if let Err(error) = self.net.wait(Some(self.patience()), &mut completions) {
             // A loop that cannot wait cannot serve: nothing can be done about it here.
