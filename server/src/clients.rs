@@ -330,6 +330,12 @@ impl Clients {
         self.all.read().get(&id).cloned()
     }
 
+    /// The same without waiting: for a crash report.
+    #[must_use]
+    pub fn try_get(&self, id: ClientId) -> Option<Arc<Client>> {
+        self.all.try_read()?.get(&id).cloned()
+    }
+
     /// All clients, in the order of their numbers.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Client>> {

@@ -29,6 +29,7 @@ pub(crate) enum Ran {
 pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     let began = call.desk.tick;
     let command = call.command;
+    call.server.current[call.desk.worker].begin(call.client.id, command.id);
     let mark = call.reply.mark();
     let dirty = call.unit.as_ref().map_or(0, |unit| unit.dirty_count());
     let result = match command.spec.run {
@@ -69,6 +70,7 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     if call.server.monitors.any() {
         tell_monitors(call, command);
     }
+    call.server.current[call.desk.worker].end();
     // One reading ends this command and begins the next.
     call.desk.tick = os::clock::ticks();
     let ns = os::clock::ticks_to_ns(call.desk.tick.wrapping_sub(began));

@@ -21,6 +21,7 @@ use store::{AccessPolicy, Store};
 
 use crate::clients::Clients;
 use crate::config::Config;
+use crate::crash::Current;
 use crate::latency::LatencyMonitor;
 use crate::listen::Listening;
 use crate::live::Live;
@@ -63,6 +64,8 @@ pub struct Server {
     pub clients: Clients,
     /// One a worker.
     pub mailboxes: Box<[Mailbox]>,
+    /// What each worker runs, for crash reports.
+    pub current: Box<[Current]>,
     /// Who gets MONITOR's feed.
     pub monitors: Monitors,
     /// SLOWLOG.
@@ -118,6 +121,7 @@ impl Server {
             store: Store::new(options),
             clients: Clients::new(start.workers),
             mailboxes: (0..start.workers).map(|_| Mailbox::default()).collect(),
+            current: (0..start.workers).map(|_| Current::default()).collect(),
             monitors: Monitors::default(),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),

@@ -51,6 +51,12 @@ pub(crate) fn handle(signal: c_int, handler: usize, flags: c_int) {
 
 /// Gives the calling thread a stack for handlers; once a thread, before it serves.
 pub fn protect_thread() {
+    thread_local! {
+        static DONE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    if DONE.replace(true) {
+        return;
+    }
     // SAFETY: a fresh private mapping, which stays for the life of the process: a handler may need it
     // until the thread's very end. Its size is the one that sigaltstack is told.
     unsafe {

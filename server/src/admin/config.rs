@@ -168,7 +168,7 @@ const HELP_LINES: &[&str] = &[
     "REWRITE",
     "    Rewrite the configuration file.",
     "HELP",
-    "    Print this help.",
+    "    Prints this help.",
 ];
 
 fn help(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {

@@ -52,8 +52,16 @@ impl Config {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(RewriteError::Io(e)),
         };
-        let new = rewritten(&old, &self.values.read(), &defaults());
+        let new = self.rewritten(&old);
         os::files::replace(file, &new).map_err(RewriteError::Io)
+    }
+}
+
+impl Config {
+    /// What a rewrite makes of a file's text.
+    #[must_use]
+    pub fn rewritten(&self, old: &[u8]) -> Vec<u8> {
+        rewritten(old, &self.values.read(), &defaults())
     }
 }
 

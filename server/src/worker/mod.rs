@@ -74,6 +74,8 @@ pub struct Worker<'w, D> {
     completions: Vec<Completion>,
     listeners: Listeners,
     cron: Cron,
+    /// Tells the watchdog that the loop turns.
+    beat: os::watchdog::Beat,
     stopping: bool,
     /// When what has not left is cut off.
     stop_deadline_ms: i64,
@@ -103,6 +105,7 @@ impl<'w, D: Driver> Worker<'w, D> {
             completions: Vec::new(),
             listeners: Listeners::default(),
             cron: Cron::default(),
+            beat: os::watchdog::register(&format!("worker-{index}")),
             stopping: false,
             stop_deadline_ms: i64::MAX,
         };
@@ -136,7 +139,10 @@ impl<'w, D: Driver> Worker<'w, D> {
     /// One round of the loop.
     pub fn turn(&mut self) {
         let mut completions = std::mem::take(&mut self.completions);
-        if let Err(error) = self.net.wait(Some(self.patience()), &mut completions) {
+        self.beat.leave();
+        let waited = self.net.wait(Some(self.patience()), &mut completions);
+        self.beat.enter();
+        if let Err(error) = waited {
             // A loop that cannot wait cannot serve: nothing can be done about it here.
             log::warning(format_args!(
                 "The event loop of worker {} failed: {error}",
