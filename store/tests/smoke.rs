@@ -1,4 +1,5 @@
 //! The plain way through a unit: one worker, a hand-driven clock.
+#![cfg(not(feature = "model"))]
 
 use store::{Deadline, Look, NewStr, Options, Plan, Scratch, Slot, Store, Turn};
 
