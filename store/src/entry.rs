@@ -25,7 +25,7 @@
 //! E4  Of the two mutable faces, `&mut Entry` is had only by the owner of the handle and
 //!     `EntryMut` only from the table, which gives it only for an unshared slot.
 //!
-//! Checked by: the model test at the foot (random edits against a `Vec`), AddressSanitizer.
+//! Checked by: `tests/model.rs` (random edits against a map), AddressSanitizer.
 #![allow(
     unsafe_code,
     reason = "one allocation of several parts; the invariants are above"

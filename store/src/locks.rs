@@ -19,7 +19,7 @@
 //!     never sleeps, it parks the connection and serves others.
 //! P4  Locks are held until the unit is finished; so every history is serializable.
 //!
-//! The whole page is `docs/design/locks.md`. Checked by: `tests/model_locks.rs` (shuttle).
+//! The whole page is `docs/design/locks.md`. Checked by: `tests/protocols.rs` (shuttle).
 
 use crate::error::Busy;
 use crate::shard::{Held, Lock, SHARDS, Shard, Which};

@@ -19,7 +19,7 @@
 //! L3  What is behind the lock is reached only through `Held`: shared through `&Held`, exclusively
 //!     through `&mut Held`.
 //!
-//! Checked by: `tests/model_locks.rs` (shuttle), ThreadSanitizer over `tests/threads.rs`.
+//! Checked by: `tests/protocols.rs` (shuttle), ThreadSanitizer over `tests/threads.rs`.
 #![allow(
     unsafe_code,
     reason = "the cell behind the lock; the invariants are above"

@@ -19,7 +19,7 @@
 //!     removal is no change, and its expiry does not fail EXEC (as in Redis 7).
 //! W3  A mark, once set, stays for the session.
 //!
-//! Checked by: the tests at the foot, `tests/model_watch.rs` (shuttle).
+//! Checked by: the tests at the foot, `tests/protocols.rs` (shuttle).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -21,7 +21,7 @@
 //! While nobody reads, a change costs one relaxed load. The log thread of persistence is a reader;
 //! until it lands, tests are.
 //!
-//! Checked by: the tests in `merge.rs`, `tests/model_log.rs` (shuttle).
+//! Checked by: the tests in `merge.rs`, `tests/protocols.rs` (shuttle).
 
 mod merge;
 mod record;
