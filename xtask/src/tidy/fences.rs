@@ -8,7 +8,12 @@ const SYSTEM_CRATES: &[&str] = &["io", "os"];
 
 /// Crates with unsafe code, and the files of `store` that have some.
 const UNSAFE_CRATES: &[&str] = &["collections", "io", "os"];
-const UNSAFE_IN_STORE: &[&str] = &["store/src/entry.rs", "store/src/prefetch.rs"];
+/// Entries are one allocation each; a shard is a cell behind its lock; prefetch is an instruction.
+const UNSAFE_IN_STORE: &[&str] = &[
+    "store/src/entry.rs",
+    "store/src/shard.rs",
+    "store/src/prefetch.rs",
+];
 
 /// Files outside `os` that open files themselves, and why they may.
 const OPENS_FILES: &[(&str, &str)] = &[(
@@ -184,7 +189,7 @@ mod tests {
         check_one("commands/src/a.rs", "unsafe { f() }", "a.rs:1: unsafe");
         check_one("commands/src/a.rs", "#![forbid(unsafe_code)]", "");
         check_one("collections/src/a.rs", "unsafe { f() }", "");
-        check_one("store/src/shard.rs", "unsafe { f() }", "shard.rs:1");
+        check_one("store/src/locks.rs", "unsafe { f() }", "locks.rs:1");
     }
 
     #[test]
