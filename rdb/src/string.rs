@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use store::value::string::{INT_CHARS_MAX, parse_int};
+use store::value::string::{EMBSTR_BYTES_MAX, INT_CHARS_MAX, parse_int};
 use store::{NewStr, Str};
 
 use crate::input::{Input, Malformed};
@@ -102,6 +102,18 @@ pub fn read<'a>(input: &mut Input<'a>) -> Result<NewStr<'a>, Malformed> {
         }
         Length::Packed(_) => return Err(Malformed::Encoding),
     })
+}
+
+/// A value that was read, as SET would hold it: what was unfolded into an allocation of its own
+/// but is short belongs into the entry (`embstr`).
+#[must_use]
+pub fn as_set<'v>(value: &'v NewStr<'_>) -> NewStr<'v> {
+    match value {
+        NewStr::Int(n) => NewStr::Int(*n),
+        NewStr::Bytes(bytes) => NewStr::Bytes(bytes),
+        NewStr::Blob(blob) if blob.len() <= EMBSTR_BYTES_MAX => NewStr::Bytes(blob),
+        NewStr::Blob(blob) => NewStr::Blob(Arc::clone(blob)),
+    }
 }
 
 #[cfg(test)]

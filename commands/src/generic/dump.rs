@@ -183,9 +183,11 @@ fn place(
     deadline: Option<i64>,
 ) -> Result<(), CommandError> {
     let key = call.key(1);
-    match (loaded, call.unit.slot(key)) {
-        (Loaded::String(value), Slot::Vacant(slot)) => slot.insert_string(value, deadline)?,
-        (Loaded::String(value), Slot::Occupied(mut slot)) => {
+    let Loaded::String(loaded) = loaded;
+    let value = rdb::string::as_set(&loaded);
+    match call.unit.slot(key) {
+        Slot::Vacant(slot) => slot.insert_string(value, deadline)?,
+        Slot::Occupied(mut slot) => {
             slot.set_string(value, deadline.map_or(Deadline::Clear, Deadline::At))?;
             // For Redis the old key goes and a new one comes.
             call.unit.notify(EventClass::NEW, "new", key.bytes());
