@@ -155,8 +155,26 @@ fn prepare_for_the_worst(config: &Config) {
         os::crash::write_line(line);
     });
     os::watchdog::set_report(|line| log::warning(line));
-    os::watchdog::set_period(u64::try_from(config.number("watchdog-period")).unwrap_or(0));
-    os::alloc::set_background_purge(config.flag("jemalloc-bg-thread"));
+    let period_ms = u64::try_from(config.number("watchdog-period")).unwrap_or(0);
+    let (purge, list) = (
+        config.flag("jemalloc-bg-thread"),
+        config.string("bio-cpulist"),
+    );
+    // Threads inherit the processors of the one that starts them, so a thread with those of
+    // `bio-cpulist` starts the helpers.
+    let helpers = std::thread::spawn(move || {
+        let bound = if list.is_empty() {
+            Ok(())
+        } else {
+            os::affinity::bind_thread(&list)
+        };
+        os::watchdog::set_period(period_ms);
+        os::alloc::set_background_purge(purge);
+        bound
+    });
+    if let Ok(Err(why)) = helpers.join() {
+        log::warning(format_args!("bio-cpulist has no effect: {why}"));
+    }
 }
 
 /// What the server adds to a crash report; takes no lock that it would have to wait for.

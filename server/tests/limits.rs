@@ -14,12 +14,21 @@ static ALLOCATOR: os::alloc::Counting = os::alloc::Counting;
 
 #[test]
 fn one_client_too_many_is_told_so() {
-    let server = TestServer::with(2, Live { maxclients: 5, ..Live::default() });
+    let server = TestServer::with(
+        2,
+        Live {
+            maxclients: 5,
+            ..Live::default()
+        },
+    );
     let mut clients: Vec<Client> = (0..5).map(|_| server.connect()).collect();
     for client in &mut clients {
         assert_eq!(client.line("ping"), "+PONG");
     }
-    assert_eq!(server.connect().until_end(), "-ERR max number of clients reached\r\n");
+    assert_eq!(
+        server.connect().until_end(),
+        "-ERR max number of clients reached\r\n"
+    );
     clients.pop();
     until("the place is free", || server.server.clients.len() == 4);
     assert_eq!(server.connect().line("ping"), "+PONG");
@@ -42,7 +51,11 @@ fn connections_are_spread_over_the_workers() {
 
 #[test]
 fn silence_ends_a_connection() {
-    let live = Live { timeout: Some(Duration::from_millis(100)), hz: 100, ..Live::default() };
+    let live = Live {
+        timeout: Some(Duration::from_millis(100)),
+        hz: 100,
+        ..Live::default()
+    };
     let server = TestServer::with(1, live);
     let mut client = server.connect();
     assert_eq!(client.line("ping"), "+PONG");
@@ -52,10 +65,19 @@ fn silence_ends_a_connection() {
 
 #[test]
 fn a_query_buffer_over_its_limit_ends_the_connection() {
-    let server = TestServer::with(1, Live { query_buffer_bytes_max: 1 << 20, ..Live::default() });
+    let server = TestServer::with(
+        1,
+        Live {
+            query_buffer_bytes_max: 1 << 20,
+            ..Live::default()
+        },
+    );
     let mut client = server.connect();
     // Half a request of many words, and half a large word.
-    for begin in ["*1000000\r\n".to_owned(), "*2\r\n$4\r\necho\r\n$100000000\r\n".to_owned()] {
+    for begin in [
+        "*1000000\r\n".to_owned(),
+        "*2\r\n$4\r\necho\r\n$100000000\r\n".to_owned(),
+    ] {
         let mut client = server.connect();
         client.send(begin);
         let words = request(&["x".repeat(1000)])[4..].repeat(500);
@@ -66,14 +88,24 @@ fn a_query_buffer_over_its_limit_ends_the_connection() {
         }
         assert_eq!(client.until_end(), "");
     }
-    assert_eq!(server.server.statistics().totals().query_buffer_disconnections, 2);
+    assert_eq!(
+        server
+            .server
+            .statistics()
+            .totals()
+            .query_buffer_disconnections,
+        2
+    );
     assert_eq!(client.line("ping"), "+PONG");
 }
 
 #[test]
 fn a_slow_reader_is_cut_off() {
     let mut live = Live::default();
-    live.output_limits[0] = OutputLimit { hard_bytes: 10 << 20, ..OutputLimit::default() };
+    live.output_limits[0] = OutputLimit {
+        hard_bytes: 10 << 20,
+        ..OutputLimit::default()
+    };
     let server = TestServer::with(1, live);
     let mut bystander = server.connect();
     let mut client = server.connect();
@@ -86,14 +118,28 @@ fn a_slow_reader_is_cut_off() {
         }
     }
     until("it is cut", || server.server.clients.len() == 1);
-    assert_eq!(server.server.statistics().totals().output_buffer_disconnections, 1);
+    assert_eq!(
+        server
+            .server
+            .statistics()
+            .totals()
+            .output_buffer_disconnections,
+        1
+    );
     assert_eq!(bystander.line("ping"), "+PONG");
 }
 
 #[test]
 fn a_soft_limit_gives_time() {
-    let mut live = Live { hz: 100, ..Live::default() };
-    live.output_limits[0] = OutputLimit { hard_bytes: 0, soft_bytes: 1 << 20, soft_seconds: 1 };
+    let mut live = Live {
+        hz: 100,
+        ..Live::default()
+    };
+    live.output_limits[0] = OutputLimit {
+        hard_bytes: 0,
+        soft_bytes: 1 << 20,
+        soft_seconds: 1,
+    };
     let server = TestServer::with(1, live);
     let (mut bystander, mut client) = (server.connect(), server.connect());
     bystander.ask(&["set".to_owned(), "k".to_owned(), "v".repeat(1 << 20)]);
@@ -101,7 +147,11 @@ fn a_soft_limit_gives_time() {
     let began = std::time::Instant::now();
     client.send("get k\r\n".repeat(20));
     until("it is cut", || server.server.clients.len() == 1);
-    assert!(began.elapsed() > Duration::from_millis(900), "after {:?}", began.elapsed());
+    assert!(
+        began.elapsed() > Duration::from_millis(900),
+        "after {:?}",
+        began.elapsed()
+    );
 }
 
 #[test]
@@ -144,7 +194,12 @@ fn a_thousand_hostile_sockets_disturb_nobody() {
         .clients
         .list()
         .iter()
-        .map(|client| client.figures.memory_bytes.load(std::sync::atomic::Ordering::Relaxed))
+        .map(|client| {
+            client
+                .figures
+                .memory_bytes
+                .load(std::sync::atomic::Ordering::Relaxed)
+        })
         .sum();
     assert!(held < 16 << 20, "{held} bytes");
     drop(hostile);
@@ -166,7 +221,10 @@ fn memory_over_the_limit_refuses_writes_that_grow() {
         ("multi", "+OK"),
         ("ping", "+QUEUED"),
         ("set k v", oom),
-        ("exec", "-EXECABORT Transaction discarded because of previous errors."),
+        (
+            "exec",
+            "-EXECABORT Transaction discarded because of previous errors.",
+        ),
         ("multi", "+OK"),
     ] {
         assert_eq!(client.line(line), expected, "{line}");
@@ -187,8 +245,18 @@ fn kill_reaches_other_workers() {
         assert_eq!(client.line("ping"), "+PONG");
     }
     for client in server.server.clients.list() {
-        assert!(server.server.clients.kill(&client, &server.server.mailboxes));
-        assert!(!server.server.clients.kill(&client, &server.server.mailboxes));
+        assert!(
+            server
+                .server
+                .clients
+                .kill(&client, &server.server.mailboxes)
+        );
+        assert!(
+            !server
+                .server
+                .clients
+                .kill(&client, &server.server.mailboxes)
+        );
     }
     for client in &mut clients {
         assert_eq!(client.until_end(), "");
@@ -205,7 +273,11 @@ fn a_pipeline_of_many_requests_is_answered_in_order() {
             scope.spawn(move || {
                 let mut bytes = Vec::new();
                 for i in 0..5_000 {
-                    bytes.extend(request(&["set".into(), format!("k:{n}:{}", i % 7), i.to_string()]));
+                    bytes.extend(request(&[
+                        "set".into(),
+                        format!("k:{n}:{}", i % 7),
+                        i.to_string(),
+                    ]));
                     bytes.extend(request(&["get".into(), format!("k:{n}:{}", i % 7)]));
                     bytes.extend(request(&["incr".into(), format!("c:{n}")]));
                 }

@@ -83,7 +83,11 @@ impl Actor {
         let key = format!("{}:{}:{}", self.name, self.lives, dice.roll(6));
         let other = format!("{}:{}:{}", self.name, self.lives, dice.roll(6));
         // Now and then one that is received apart.
-        let size = if dice.roll(30) == 0 { 40_000 + dice.roll(60_000) } else { dice.roll(60) };
+        let size = if dice.roll(30) == 0 {
+            40_000 + dice.roll(60_000)
+        } else {
+            dice.roll(60)
+        };
         let value: Vec<u8> = (0..size).map(|n| b'a' + ((n + size) % 26) as u8).collect();
         let (send, expect) = (&mut self.to_send, &mut self.expected);
         match dice.roll(8) {
@@ -117,7 +121,10 @@ impl Actor {
             6 => {
                 send.extend_from_slice(b"MULTI\r\n");
                 request(&[b"set", key.as_bytes(), &value], send);
-                request(&[b"mset", other.as_bytes(), &value, key.as_bytes(), b"last"], send);
+                request(
+                    &[b"mset", other.as_bytes(), &value, key.as_bytes(), b"last"],
+                    send,
+                );
                 request(&[b"get", key.as_bytes()], send);
                 send.extend_from_slice(b"dbsize x\r\nping\r\n");
                 let exec = if dice.roll(2) == 0 { "discard" } else { "exec" };
@@ -134,7 +141,10 @@ impl Actor {
             }
             _ => {
                 send.extend_from_slice(b"multi\r\n");
-                request(&[b"mset", other.as_bytes(), &value, key.as_bytes(), b"last"], send);
+                request(
+                    &[b"mset", other.as_bytes(), &value, key.as_bytes(), b"last"],
+                    send,
+                );
                 request(&[b"strlen", key.as_bytes()], send);
                 send.extend_from_slice(b"exec\r\n");
                 expect.extend_from_slice(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n:4\r\n");
@@ -194,8 +204,13 @@ fn run(seed: u64, weather: Weather) {
     };
     let server: Arc<Server> = Server::new(start, Live::default()).expect("no renames");
     let at = io::ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-    *server.listening.lock() =
-        Listening { wanted: vec![Wanted { at, optional: false }], ..Listening::default() };
+    *server.listening.lock() = Listening {
+        wanted: vec![Wanted {
+            at,
+            optional: false,
+        }],
+        ..Listening::default()
+    };
     let mut workers: [Worker<'_, SimLoop>; 2] =
         [0, 1].map(|index| Worker::new(index, &server, net.driver()));
     workers[0].listen().expect("nobody else listens");
@@ -213,7 +228,11 @@ fn run(seed: u64, weather: Weather) {
             if !breaks && actor.act(&mut dice, seed) {
                 continue;
             }
-            assert!(resets, "seed {seed}: nobody breaks connections, but {} has ended", actor.name);
+            assert!(
+                resets,
+                "seed {seed}: nobody breaks connections, but {} has ended",
+                actor.name
+            );
             let (name, rounds, lives) = (actor.name.clone(), actor.rounds, actor.lives + 1);
             let peer = net.connect(&address).expect("it listens");
             let broken = std::mem::replace(actor, Actor::new(name, peer));
@@ -233,11 +252,18 @@ fn run(seed: u64, weather: Weather) {
         }
     }
     assert_eq!(server.clients.len(), 0, "seed {seed}");
-    assert_eq!((server.watching(), server.clients.list().len()), (0, 0), "seed {seed}");
+    assert_eq!(
+        (server.watching(), server.clients.list().len()),
+        (0, 0),
+        "seed {seed}"
+    );
 }
 
 fn seeds(count: u64) -> Vec<u64> {
-    match std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()) {
+    match std::env::var("SIM_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+    {
         Some(seed) => vec![seed],
         None => (1..=count).collect(),
     }
@@ -253,6 +279,12 @@ fn every_reply_is_right_when_bytes_are_late_and_in_pieces() {
 #[test]
 fn broken_connections_leave_nothing_and_disturb_nobody() {
     for seed in seeds(12) {
-        run(seed, Weather { resets_per_million: 300, ..Weather::stormy() });
+        run(
+            seed,
+            Weather {
+                resets_per_million: 300,
+                ..Weather::stormy()
+            },
+        );
     }
 }

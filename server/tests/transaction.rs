@@ -26,8 +26,14 @@ fn commands_are_queued_and_run_together() {
             ("ping", "+QUEUED"),
             ("select 1", "+QUEUED"),
             ("get a", "+QUEUED"),
-            ("lpush", "-ERR unknown command 'lpush', with args beginning with: "),
-            ("exec", "-EXECABORT Transaction discarded because of previous errors."),
+            (
+                "lpush",
+                "-ERR unknown command 'lpush', with args beginning with: ",
+            ),
+            (
+                "exec",
+                "-EXECABORT Transaction discarded because of previous errors.",
+            ),
             ("get a", "nil"),
             ("multi", "+OK"),
             ("set a 1", "+QUEUED"),
@@ -55,7 +61,10 @@ fn commands_are_queued_and_run_together() {
             ("multi", "+OK"),
             ("set a", "-ERR wrong number of arguments for 'set' command"),
             ("set a 9", "+QUEUED"),
-            ("exec", "-EXECABORT Transaction discarded because of previous errors."),
+            (
+                "exec",
+                "-EXECABORT Transaction discarded because of previous errors.",
+            ),
             ("multi", "+OK"),
             ("dbsize", "+QUEUED"),
             ("randomkey", "+QUEUED"),
@@ -72,22 +81,58 @@ fn watched_keys_decide() {
     let server = TestServer::with(2, Live::default());
     // Two connections, on different workers.
     let (mut one, mut other) = (server.connect(), server.connect());
-    check(&mut one, &[("set k 1", "+OK"), ("watch k x", "+OK"), ("multi", "+OK"), ("incr k", "+QUEUED")]);
+    check(
+        &mut one,
+        &[
+            ("set k 1", "+OK"),
+            ("watch k x", "+OK"),
+            ("multi", "+OK"),
+            ("incr k", "+QUEUED"),
+        ],
+    );
     check(&mut other, &[("set y 1", "+OK")]);
     check(&mut one, &[("exec", "[:2]"), ("watch k x", "+OK")]);
     check(&mut other, &[("set x 1", "+OK")]);
-    check(&mut one, &[("multi", "+OK"), ("incr k", "+QUEUED"), ("exec", "nil"), ("get k", "$2")]);
+    check(
+        &mut one,
+        &[
+            ("multi", "+OK"),
+            ("incr k", "+QUEUED"),
+            ("exec", "nil"),
+            ("get k", "$2"),
+        ],
+    );
     // What EXEC, DISCARD and UNWATCH have ended does not count any more.
     check(&mut one, &[("watch k", "+OK"), ("unwatch", "+OK")]);
     check(&mut other, &[("incr k", ":3")]);
-    check(&mut one, &[("multi", "+OK"), ("get k", "+QUEUED"), ("exec", "[$3]")]);
-    check(&mut one, &[("watch k", "+OK"), ("multi", "+OK"), ("discard", "+OK")]);
+    check(
+        &mut one,
+        &[("multi", "+OK"), ("get k", "+QUEUED"), ("exec", "[$3]")],
+    );
+    check(
+        &mut one,
+        &[("watch k", "+OK"), ("multi", "+OK"), ("discard", "+OK")],
+    );
     check(&mut other, &[("incr k", ":4")]);
-    check(&mut one, &[("multi", "+OK"), ("get k", "+QUEUED"), ("exec", "[$4]")]);
+    check(
+        &mut one,
+        &[("multi", "+OK"), ("get k", "+QUEUED"), ("exec", "[$4]")],
+    );
     // One's own change counts, the database counts, a key that expires counts.
-    check(&mut one, &[("watch k", "+OK"), ("incr k", ":5"), ("multi", "+OK"), ("exec", "nil")]);
+    check(
+        &mut one,
+        &[
+            ("watch k", "+OK"),
+            ("incr k", ":5"),
+            ("multi", "+OK"),
+            ("exec", "nil"),
+        ],
+    );
     check(&mut one, &[("watch k", "+OK")]);
-    check(&mut other, &[("select 1", "+OK"), ("set k 1", "+OK"), ("select 0", "+OK")]);
+    check(
+        &mut other,
+        &[("select 1", "+OK"), ("set k 1", "+OK"), ("select 0", "+OK")],
+    );
     check(&mut one, &[("multi", "+OK"), ("exec", "[]")]);
     check(&mut one, &[("watch k", "+OK")]);
     check(&mut other, &[("flushall", "+OK")]);
@@ -99,7 +144,9 @@ fn watched_keys_decide() {
     assert_eq!(server.server.watching(), 0);
     check(&mut one, &[("watch k", "+OK")]);
     drop(one);
-    common::until("a client that leaves watches nothing", || server.server.watching() == 0);
+    common::until("a client that leaves watches nothing", || {
+        server.server.watching() == 0
+    });
 }
 
 #[test]
@@ -116,7 +163,10 @@ fn money_is_neither_made_nor_lost() {
             let mut client = server.connect();
             scope.spawn(move || {
                 for round in 0..300_usize {
-                    let (from, to) = ((giver + round) % ACCOUNTS, (giver * 3 + round * 5 + 1) % ACCOUNTS);
+                    let (from, to) = (
+                        (giver + round) % ACCOUNTS,
+                        (giver * 3 + round * 5 + 1) % ACCOUNTS,
+                    );
                     client.send(format!(
                         "multi\r\ndecrby account:{from} 7\r\nincrby account:{to} 7\r\nexec\r\n"
                     ));

@@ -248,6 +248,11 @@ impl Client {
         Ok(())
     }
 
+    /// Whether there is something to read; reads a little of it.
+    pub(crate) fn has_more(&mut self) -> bool {
+        self.fill()
+    }
+
     /// Whether the server has closed.
     pub(crate) fn is_closed(&mut self) -> bool {
         !self.fill()

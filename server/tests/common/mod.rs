@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use server::config::Config;
 use server::listen::{Listening, Wanted};
 use server::shutdown::ShutdownOptions;
 use server::{Live, Server, Start};
@@ -31,17 +32,18 @@ impl TestServer {
     }
 
     pub fn with_renames(workers: usize, live: Live, renames: &[(&str, &str)]) -> TestServer {
-        let start = Start {
-            workers,
-            renames: renames
-                .iter()
-                .map(|&(old, new)| (old.into(), new.into()))
-                .collect(),
-            seed: 1,
-            run_id: "0".repeat(40),
-            port: 0,
-        };
-        let server = Server::new(start, live).expect("the renames are right");
+        let server = Server::new(start(workers, renames), live).expect("the renames are right");
+        TestServer::run(server)
+    }
+
+    /// One worker with a whole configuration.
+    pub fn from_text(text: &str) -> TestServer {
+        let config = Config::from_text(text.as_bytes(), &|_| false).expect("a valid configuration");
+        TestServer::run(Server::with_config(start(1, &[]), config).expect("nothing is renamed"))
+    }
+
+    /// Listens on a free port and serves.
+    fn run(server: Arc<Server>) -> TestServer {
         let at = io::ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         *server.listening.lock() = Listening {
             wanted: vec![Wanted {
@@ -105,6 +107,25 @@ impl Drop for TestServer {
             }
         }
     }
+}
+
+fn start(workers: usize, renames: &[(&str, &str)]) -> Start {
+    Start {
+        workers,
+        renames: renames
+            .iter()
+            .map(|&(old, new)| (old.into(), new.into()))
+            .collect(),
+        seed: 1,
+        run_id: "0".repeat(40),
+        port: 0,
+    }
+}
+
+/// A port of 127.0.0.1 that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
 }
 
 /// A client.

@@ -1,0 +1,338 @@
+//! Parameters whose effect shows outside of the process: sockets, processors, signals, the kernel's
+//! books. Part of `server/tests/config_effects.rs`' list. Linux; what a machine does not have is left
+//! out with a line that says so.
+
+mod common;
+
+use common::{Client, Process, read, run, until};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_unix_socket_has_its_rights_and_group() {
+    let server = Process::start(&[
+        "--unixsocket",
+        "socket",
+        "--unixsocketperm",
+        "740",
+        "--unixsocketgroup",
+        "0",
+        "--bind",
+        "127.0.0.1",
+    ]);
+    let path = server.path("socket");
+    until("the group", || {
+        std::fs::metadata(&path).is_ok_and(|m| m.gid() == 0)
+    });
+    let mode = std::fs::metadata(&path)
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o740);
+    let mut stream = UnixStream::connect(&path).expect("it listens");
+    stream.write_all(b"PING\r\n").expect("it reads");
+    let mut reply = [0; 7];
+    stream.read_exact(&mut reply).expect("it answers");
+    assert_eq!(&reply, b"+PONG\r\n");
+    until("it says so", || {
+        server
+            .log()
+            .contains("ready to accept connections at socket")
+    });
+}
+
+/// An address of this machine that others can reach.
+fn outer_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent: this asks for a route.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket
+        .local_addr()
+        .ok()
+        .map(|a| a.ip())
+        .filter(|ip| !ip.is_loopback())
+}
+
+#[test]
+fn strangers_are_kept_out_in_protected_mode() {
+    let Some(ip) = outer_address() else {
+        eprintln!("left out: this machine has no address but loopback");
+        return;
+    };
+    let server = Process::start(&["--bind", "*", "-::*"]);
+    let ask = |line: &str| {
+        let mut client = Client::connect(SocketAddr::new(ip, server.port));
+        client.ask(line)
+    };
+    let refused = ask("PING");
+    assert!(refused.starts_with("-DENIED "), "{refused}");
+    assert_eq!(server.ask("CONFIG SET protected-mode no"), "+OK");
+    assert_eq!(ask("PING"), "+PONG");
+}
+
+/// The timer column of our connections in the kernel's table; `02` is keep-alive.
+fn timers(port: u16) -> Vec<String> {
+    let port = format!(":{port:04X}");
+    read(Path::new("/proc/net/tcp"))
+        .lines()
+        .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>())
+        .filter(|fields| fields.len() > 5 && fields[1].ends_with(&port) && fields[3] == "01")
+        .map(|fields| fields[5][..2].to_owned())
+        .collect()
+}
+
+#[test]
+fn silent_peers_are_probed() {
+    let server = Process::start(&["--tcp-keepalive", "0"]);
+    let mut first = Client::connect(server.address());
+    assert_eq!(first.ask("PING"), "+PONG");
+    until("no timer", || timers(server.port) == ["00"]);
+    assert_eq!(first.ask("CONFIG SET tcp-keepalive 100"), "+OK");
+    let mut second = Client::connect(server.address());
+    assert_eq!(second.ask("PING"), "+PONG");
+    until("one timer", || {
+        timers(server.port).contains(&"02".to_owned())
+    });
+}
+
+/// `NAME:` of a thread's status, by thread name.
+fn of_threads(pid: u32, field: &str) -> Vec<(String, String)> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("our child's");
+    tasks
+        .filter_map(Result::ok)
+        .map(|task| {
+            let status = read(&task.path().join("status"));
+            let value = status
+                .lines()
+                .find_map(|line| line.strip_prefix(field))
+                .unwrap_or_default();
+            (
+                read(&task.path().join("comm")).trim().to_owned(),
+                value.trim().to_owned(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn threads_are_counted_and_bound() {
+    let server = Process::start(&[
+        "--io-threads",
+        "3",
+        "--server-cpulist",
+        "0",
+        "--bio_cpulist",
+        "0-0",
+    ]);
+    let threads = of_threads(server.child.id(), "Cpus_allowed_list:");
+    assert_eq!(
+        threads
+            .iter()
+            .filter(|(name, _)| name.starts_with("worker-"))
+            .count(),
+        3,
+        "{threads:?}"
+    );
+    for (name, list) in &threads {
+        if name.starts_with("worker-") || name == "purge" {
+            assert_eq!(list, "0", "{name}");
+        }
+    }
+    assert!(threads.iter().any(|(name, _)| name == "purge"));
+    let wrong = Process::start(&["--server-cpulist", "x"]);
+    until("a warning", || {
+        wrong
+            .log()
+            .contains("server-cpulist has no effect: 'x' is not a list of processors")
+    });
+}
+
+#[test]
+fn huge_pages_are_switched_off() {
+    let setting = read(Path::new("/sys/kernel/mm/transparent_hugepage/enabled"));
+    if !setting.contains("[always]") {
+        eprintln!("left out: this machine hands out no huge pages unasked");
+        return;
+    }
+    for (value, enabled) in [("yes", "0"), ("no", "1")] {
+        let server = Process::start(&["--disable-thp", value]);
+        until("it is ready", || server.log().contains("Ready"));
+        let threads = of_threads(server.child.id(), "THP_enabled:");
+        assert!(
+            threads.iter().all(|(_, field)| field == enabled),
+            "{threads:?}"
+        );
+        assert_eq!(
+            server.log().contains("Transparent Huge Pages"),
+            value == "no"
+        );
+    }
+}
+
+#[test]
+fn warnings_can_be_ignored() {
+    let found = run(&["--check-system"]);
+    let found = String::from_utf8_lossy(&found.stdout).into_owned();
+    let names: Vec<&str> = found
+        .lines()
+        .filter_map(|line| line.strip_prefix('[')?.split_once(']'))
+        .map(|(n, _)| n)
+        .collect();
+    let warned = |options: &[&str]| {
+        let server = Process::start(options);
+        until("it is ready", || server.log().contains("Ready"));
+        server.log().matches("# WARNING ").count()
+    };
+    let all = names.join(" ");
+    let ignoring = warned(&[
+        "--ignore-warnings",
+        &all,
+        "--disable-thp",
+        "no",
+        "--tcp-backlog",
+        "1",
+    ]);
+    assert_eq!(ignoring, 0);
+    assert_eq!(
+        warned(&["--disable-thp", "no", "--tcp-backlog", "1"]),
+        names.len()
+    );
+}
+
+#[test]
+fn a_client_that_does_not_read_delays_the_end_for_so_long() {
+    let mut server = Process::start(&["--shutdown-timeout", "1"]);
+    let mut client = Client::connect(server.address());
+    assert_eq!(client.ask("SETRANGE k 50000000 x"), ":50000001");
+    client.send(&"GET k\r\n".repeat(5));
+    // The replies are under way and will not be read.
+    until("a part has come", || client.has_more());
+    let began = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+    let took = began.elapsed();
+    assert!(
+        (Duration::from_millis(800)..Duration::from_secs(6)).contains(&took),
+        "{took:?}"
+    );
+}
+
+#[test]
+fn signals_mean_what_is_configured() {
+    for (parameter, signal) in [
+        ("shutdown-on-sigterm", "TERM"),
+        ("shutdown-on-sigint", "INT"),
+    ] {
+        let mut server = Process::start(&[&format!("--{parameter}"), "nosave", "now"]);
+        assert_eq!(
+            server.ask(&format!("CONFIG GET {parameter}")),
+            format!("{parameter} nosave now")
+        );
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(
+            server.log().contains("Shutdown: nosave, now"),
+            "{}",
+            server.log()
+        );
+    }
+}
+
+#[test]
+fn freed_memory_goes_back() {
+    let server = Process::start(&["--jemalloc-bg-thread", "yes", "--io-threads", "2"]);
+    let resident = || {
+        let status = of_threads(server.child.id(), "VmRSS:");
+        status[0]
+            .1
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .expect("a number")
+    };
+    let before = resident();
+    let mut client = Client::connect(server.address());
+    for at in 0..100 {
+        client.ask(&format!("SETRANGE k{at} 1000000 x"));
+    }
+    assert!(resident() > before + 80_000, "{before} {}", resident());
+    assert_eq!(client.ask("FLUSHALL"), "+OK");
+    until("the memory is back", || resident() < before + 40_000);
+}
+
+#[test]
+fn what_clients_sent_is_hidden_where_that_is_wanted() {
+    for (value, shown) in [("yes", "*redacted*"), ("no", "$3000000")] {
+        let server = Process::start(&[
+            "--client-query-buffer-limit",
+            "1mb",
+            "--hide-user-data-from-log",
+            value,
+        ]);
+        let mut stream = TcpStream::connect(server.address()).expect("it listens");
+        let mut request = b"*2\r\n$4\r\nECHO\r\n$3000000\r\n".to_vec();
+        request.resize(2_000_000, b'x');
+        // The server may close while we are still writing.
+        let _ = stream.write_all(&request);
+        until("it is closed", || {
+            server
+                .log()
+                .contains("Closing client that reached max query buffer length")
+        });
+        assert_eq!(
+            server.log().contains("*redacted*"),
+            value == "yes",
+            "{shown} in {}",
+            server.log()
+        );
+    }
+}
+
+#[test]
+fn one_seed_makes_one_order() {
+    let order = |seed: &str| {
+        let server = Process::start(&["--hash-seed", seed]);
+        let mut client = Client::connect(server.address());
+        for at in 0..50 {
+            assert_eq!(client.ask(&format!("SET key:{at} v")), "+OK");
+        }
+        client.ask("SCAN 0 COUNT 1000000")
+    };
+    let first = order("apple");
+    assert_eq!(first, order("apple"));
+    assert_ne!(first, order("pear"));
+}
+
+#[test]
+fn lines_go_to_the_system_log_too() {
+    let path = Path::new("/dev/log");
+    // Where a system log runs, its socket is not ours to take.
+    let Ok(socket) = UnixDatagram::bind(path) else {
+        eprintln!("left out: /dev/log cannot be bound");
+        return;
+    };
+    socket
+        .set_read_timeout(Some(common::DEADLINE))
+        .expect("a timeout");
+    let server = Process::start(&[
+        "--syslog-enabled",
+        "yes",
+        "--syslog-ident",
+        "ours",
+        "--syslog-facility",
+        "local5",
+    ]);
+    let mut bytes = [0; 2048];
+    let n = socket.recv(&mut bytes).expect("a line");
+    let line = String::from_utf8_lossy(&bytes[..n]).into_owned();
+    std::fs::remove_file(path).expect("our own socket");
+    // local5 is 21; a warning is 4.
+    assert!(line.starts_with(&format!("<{}>", 21 * 8 + 4)), "{line}");
+    assert!(
+        line.contains(&format!(" ours[{}]: ", server.child.id())),
+        "{line}"
+    );
+}

@@ -1,0 +1,474 @@
+//! Every parameter that is not in docs/compat.md has an effect, and here it is seen.
+//!
+//! [`EFFECTS`] says for each parameter where: `Here` is a test below, `Process` one in
+//! `redstart-server/tests`, `Unit` one beside the code (its name follows). A parameter without a row,
+//! or a row without a parameter, fails `every_parameter_has_its_test`.
+
+mod common;
+
+use common::{Client, TestServer, until};
+use server::config::table::ROWS;
+use server::config::{Config, Waits};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// `maxmemory` is judged by what this counts.
+#[global_allocator]
+static ALLOCATOR: os::alloc::Counting = os::alloc::Counting;
+
+/// Where an effect is seen.
+enum Seen {
+    Here,
+    Process,
+    Unit(&'static str),
+}
+use Seen::{Here, Process, Unit};
+
+const EFFECTS: &[(&str, Seen)] = &[
+    ("bind", Here),
+    ("port", Here),
+    ("unixsocket", Process),
+    ("unixsocketperm", Process),
+    ("unixsocketgroup", Process),
+    ("protected-mode", Process),
+    ("tcp-backlog", Unit("listening options, below; io sets it")),
+    ("tcp-keepalive", Process),
+    ("timeout", Here),
+    ("maxclients", Here),
+    (
+        "socket-mark-id",
+        Unit("listening options, below; io sets the mark"),
+    ),
+    ("client-query-buffer-limit", Here),
+    ("client-output-buffer-limit", Here),
+    ("proto-max-bulk-len", Here),
+    ("requirepass", Here),
+    ("availability-zone", Unit("INFO's field")),
+    ("daemonize", Process),
+    ("supervised", Process),
+    ("pidfile", Process),
+    ("dir", Process),
+    ("set-proc-title", Process),
+    ("proc-title-template", Process),
+    ("oom-score-adj", Process),
+    ("oom-score-adj-values", Process),
+    ("disable-thp", Process),
+    ("server-cpulist", Process),
+    ("bio-cpulist", Process),
+    ("locale-collate", Here),
+    ("ignore-warnings", Process),
+    ("shutdown-timeout", Process),
+    ("shutdown-on-sigint", Process),
+    ("shutdown-on-sigterm", Process),
+    (
+        "hz",
+        Unit("config::apply::hints_are_brought_into_range; worker::cron runs by it"),
+    ),
+    (
+        "dynamic-hz",
+        Unit("live::many_connections_make_timers_run_more_often"),
+    ),
+    ("io-threads", Process),
+    (
+        "prefetch-batch-max-size",
+        Unit("below: it reaches the workers"),
+    ),
+    ("enable-protected-configs", Process),
+    ("enable-debug-command", Unit("dispatch; DEBUG's own tests")),
+    (
+        "enable-module-command",
+        Unit("dispatch; MODULE's own tests"),
+    ),
+    ("jemalloc-bg-thread", Process),
+    ("logfile", Process),
+    ("loglevel", Process),
+    ("log-format", Process),
+    ("log-timestamp-format", Process),
+    ("hide-user-data-from-log", Process),
+    ("syslog-enabled", Process),
+    ("syslog-ident", Process),
+    ("syslog-facility", Process),
+    ("always-show-logo", Process),
+    ("crash-log-enabled", Process),
+    ("crash-memcheck-enabled", Process),
+    ("use-exit-on-panic", Unit("DEBUG PANIC's own tests")),
+    (
+        "watchdog-period",
+        Unit("os::watchdog::notices_a_stuck_worker_once_a_stay"),
+    ),
+    ("slowlog-log-slower-than", Here),
+    ("slowlog-max-len", Here),
+    ("latency-monitor-threshold", Here),
+    ("latency-tracking", Here),
+    (
+        "latency-tracking-info-percentiles",
+        Unit("below: it reaches INFO"),
+    ),
+    ("databases", Here),
+    ("hash-seed", Process),
+    (
+        "active-expire-effort",
+        Unit("below: it reaches worker::cron's share of the time"),
+    ),
+    ("maxmemory", Here),
+    ("maxmemory-policy", Here),
+    (
+        "lfu-decay-time",
+        Unit("below: it reaches the store, whose tests let time pass"),
+    ),
+    ("lfu-log-factor", Here),
+    ("rdbcompression", Here),
+];
+
+#[test]
+fn every_parameter_has_its_test() {
+    for row in ROWS {
+        let listed = EFFECTS.iter().filter(|(name, _)| *name == row.name).count();
+        let wanted = usize::from(row.waits == Waits::Nothing);
+        assert_eq!(listed, wanted, "{}", row.name);
+    }
+    let said = EFFECTS
+        .iter()
+        .filter(|(_, seen)| matches!(seen, Unit(place) if place.is_empty()))
+        .count();
+    assert_eq!(said, 0, "a place has a name");
+    for (name, _) in EFFECTS {
+        assert!(ROWS.iter().any(|row| row.name == *name), "{name}");
+    }
+}
+
+/// What is only handed on: the code that gets it has tests of its own.
+#[test]
+fn values_reach_those_who_use_them() {
+    let config = Config::from_text(
+        b"prefetch-batch-max-size 3\nlatency-tracking-info-percentiles 1 99.99\nactive-expire-effort 7\n\
+          lfu-decay-time 9\nsocket-mark-id 77\ntcp-backlog 12\navailability-zone here",
+        &|_| false,
+    )
+    .expect("valid");
+    let live = config.live();
+    assert_eq!((live.prefetch_batch_max, live.active_expire_effort), (3, 7));
+    assert_eq!(*live.latency_percentiles, [1.0, 99.99]);
+    assert_eq!(live.settings.lfu_decay_minutes, 9);
+    let options = config.listening().expect("addresses alone").options;
+    assert_eq!((options.mark, options.backlog), (77, 12));
+    assert_eq!(config.string("availability-zone"), "here");
+}
+
+/// Sends lines and compares the replies.
+fn check(client: &mut Client, lines: &[(&str, &str)]) {
+    for (line, expected) in lines {
+        assert_eq!(client.line(line), *expected, "{line}");
+    }
+}
+
+fn start(text: &str) -> TestServer {
+    TestServer::from_text(text)
+}
+
+#[test]
+fn a_password_is_wanted_at_once() {
+    let server = start("");
+    let mut client = server.connect();
+    check(
+        &mut client,
+        &[("CONFIG SET requirepass secret", "+OK"), ("PING", "+PONG")],
+    );
+    let mut other = server.connect();
+    check(
+        &mut other,
+        &[
+            ("PING", "-NOAUTH Authentication required."),
+            ("AUTH secret", "+OK"),
+            ("PING", "+PONG"),
+        ],
+    );
+    check(&mut client, &[("CONFIG SET requirepass ''", "+OK")]);
+    check(&mut server.connect(), &[("PING", "+PONG")]);
+}
+
+#[test]
+fn idle_clients_go() {
+    let server = start("");
+    let mut client = server.connect();
+    check(&mut client, &[("CONFIG SET timeout 1 hz 100", "+OK")]);
+    let began = Instant::now();
+    assert_eq!(client.try_reply(), None);
+    let waited = began.elapsed();
+    assert!(
+        (Duration::from_millis(900)..Duration::from_secs(8)).contains(&waited),
+        "{waited:?}"
+    );
+}
+
+#[test]
+fn clients_are_limited_in_number() {
+    let server = start("");
+    let mut first = server.connect();
+    check(
+        &mut first,
+        &[("PING", "+PONG"), ("CONFIG SET maxclients 1", "+OK")],
+    );
+    let mut second = server.connect();
+    assert_eq!(
+        second.try_reply().as_deref(),
+        Some("-ERR max number of clients reached")
+    );
+    check(&mut first, &[("CONFIG SET maxclients 2", "+OK")]);
+    check(&mut server.connect(), &[("PING", "+PONG")]);
+}
+
+#[test]
+fn requests_are_limited_in_size() {
+    let server = start("");
+    let mut client = server.connect();
+    check(&mut client, &[("CONFIG SET proto-max-bulk-len 1mb", "+OK")]);
+    client.send("*2\r\n$4\r\nECHO\r\n$1048577\r\n");
+    assert_eq!(client.reply(), "-ERR Protocol error: invalid bulk length");
+    let mut client = server.connect();
+    check(
+        &mut client,
+        &[(
+            "CONFIG SET proto-max-bulk-len 512mb client-query-buffer-limit 1mb",
+            "+OK",
+        )],
+    );
+    let mut big = b"*2\r\n$4\r\nECHO\r\n$4000000\r\n".to_vec();
+    big.resize(3_000_000, b'x');
+    // The server may close while we are still writing.
+    let _ = std::io::Write::write_all(&mut client.stream, &big);
+    assert_eq!(client.until_end(), "");
+    check(
+        &mut server.connect(),
+        &[("CONFIG SET client-query-buffer-limit 1gb", "+OK")],
+    );
+}
+
+#[test]
+fn replies_are_limited_in_size() {
+    let server = start("");
+    let mut client = server.connect();
+    check(&mut client, &[("SETRANGE k 1000000 x", ":1000001")]);
+    check(
+        &mut client,
+        &[(
+            "CONFIG SET client-output-buffer-limit 'normal 2mb 0 0'",
+            "+OK",
+        )],
+    );
+    let mut greedy = server.connect();
+    greedy.send("GET k\r\n".repeat(200));
+    let got = greedy.until_end();
+    assert!(
+        got.len() < 190_000_000,
+        "{} bytes came, so nothing was limited",
+        got.len()
+    );
+    check(&mut client, &[("PING", "+PONG")]);
+}
+
+#[test]
+fn databases_are_counted() {
+    let server = start("databases 3");
+    check(
+        &mut server.connect(),
+        &[
+            ("SELECT 2", "+OK"),
+            ("SELECT 3", "-ERR DB index is out of range"),
+        ],
+    );
+}
+
+#[test]
+fn the_slow_log_has_a_threshold_and_a_length() {
+    let server = start("slowlog-log-slower-than -1");
+    let mut client = server.connect();
+    check(&mut client, &[("PING", "+PONG")]);
+    assert_eq!(server.server.slowlog.len(), 0);
+    check(
+        &mut client,
+        &[(
+            "CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 3",
+            "+OK",
+        )],
+    );
+    for _ in 0..9 {
+        check(&mut client, &[("PING", "+PONG")]);
+    }
+    assert_eq!(server.server.slowlog.len(), 3);
+}
+
+#[test]
+fn latency_is_watched_and_tracked() {
+    let server = start("latency-tracking no");
+    let mut client = server.connect();
+    let ping = server.server.commands.find(b"ping").expect("a command").id;
+    let tracked = || {
+        server
+            .server
+            .statistics()
+            .durations(ping)
+            .map_or(0, |d| d.count())
+    };
+    check(&mut client, &[("PING", "+PONG")]);
+    assert_eq!(tracked(), 0);
+    check(
+        &mut client,
+        &[
+            ("CONFIG SET latency-tracking yes", "+OK"),
+            ("PING", "+PONG"),
+            ("ECHO x", "$x"),
+        ],
+    );
+    assert!(tracked() > 0);
+    assert!(server.server.latency.all().is_empty());
+    check(
+        &mut client,
+        &[("CONFIG SET latency-monitor-threshold 1", "+OK")],
+    );
+    // Filling 50 MB with zeroes takes longer than a millisecond on any machine.
+    until("a spike", || {
+        let mut client = server.connect();
+        check(
+            &mut client,
+            &[
+                ("DEL big", ":0"),
+                ("SETRANGE big 50000000 x", ":50000001"),
+                ("DEL big", ":1"),
+            ],
+        );
+        !server.server.latency.all().is_empty()
+    });
+}
+
+#[test]
+fn writes_are_refused_over_the_memory_limit() {
+    let server = start("");
+    let mut client = server.connect();
+    let full = "-OOM command not allowed when used memory > 'maxmemory'.";
+    check(
+        &mut client,
+        &[
+            ("SET k v", "+OK"),
+            ("CONFIG SET maxmemory 1", "+OK"),
+            ("SET k v", full),
+            ("GET k", "$v"),
+        ],
+    );
+    check(
+        &mut client,
+        &[("CONFIG SET maxmemory 0", "+OK"), ("SET k v", "+OK")],
+    );
+}
+
+#[test]
+fn the_frequency_of_use_is_kept_under_an_lfu_policy() {
+    let server = start("");
+    let mut client = server.connect();
+    check(&mut client, &[("SET k v", "+OK")]);
+    assert!(
+        client
+            .line("OBJECT FREQ k")
+            .starts_with("-ERR An LFU maxmemory policy is not selected")
+    );
+    check(
+        &mut client,
+        &[
+            (
+                "CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 0",
+                "+OK",
+            ),
+            ("SET k v", "+OK"),
+        ],
+    );
+    for _ in 0..50 {
+        check(&mut client, &[("GET k", "$v")]);
+    }
+    // Without a logarithm every use counts; with a steep one hardly any does.
+    let all: u32 = client.line("OBJECT FREQ k")[1..].parse().expect("a number");
+    assert!(all >= 50, "{all}");
+    check(
+        &mut client,
+        &[
+            ("CONFIG SET lfu-log-factor 100000", "+OK"),
+            ("SET k2 v", "+OK"),
+        ],
+    );
+    for _ in 0..50 {
+        check(&mut client, &[("GET k2", "$v")]);
+    }
+    let few: u32 = client.line("OBJECT FREQ k2")[1..]
+        .parse()
+        .expect("a number");
+    assert!(few < 20, "{few}");
+}
+
+#[test]
+fn dumps_are_compressed_where_that_is_wanted() {
+    let server = start("");
+    let mut client = server.connect();
+    check(&mut client, &[("SETRANGE k 1000 x", ":1001")]);
+    let short = client.line("DUMP k").len();
+    check(&mut client, &[("CONFIG SET rdbcompression no", "+OK")]);
+    let long = client.line("DUMP k").len();
+    assert!(short < 200 && long > 1000, "{short} {long}");
+}
+
+#[test]
+fn an_unknown_collation_is_refused() {
+    let server = start("");
+    let mut client = server.connect();
+    let refused = client.line("CONFIG SET locale-collate xx_no_such");
+    assert!(
+        refused
+            .starts_with("-ERR CONFIG SET failed (possibly related to argument 'locale-collate')"),
+        "{refused}"
+    );
+    check(
+        &mut client,
+        &[
+            ("CONFIG GET locale-collate", "[$locale-collate $]"),
+            ("CONFIG SET locale-collate C", "+OK"),
+        ],
+    );
+}
+
+#[test]
+fn the_server_moves_to_another_port_and_address() {
+    let server = start("");
+    let mut client = server.connect();
+    let port = common::free_port();
+    let at = |ip: [u8; 4]| SocketAddr::from((ip, port));
+    check(
+        &mut client,
+        &[(
+            &format!("CONFIG SET port {port} bind '127.0.0.1 127.0.0.2'"),
+            "+OK",
+        )],
+    );
+    until("the new addresses", || {
+        [at([127, 0, 0, 1]), at([127, 0, 0, 2])]
+            .iter()
+            .all(|a| TcpStream::connect(a).is_ok())
+    });
+    until("the old one is closed", || {
+        TcpStream::connect(server.address).is_err()
+    });
+    check(&mut client, &[("CONFIG SET bind 127.0.0.2", "+OK")]);
+    until("one is closed", || {
+        TcpStream::connect(at([127, 0, 0, 1])).is_err()
+    });
+    assert!(TcpStream::connect(at([127, 0, 0, 2])).is_ok());
+    let held = std::net::TcpListener::bind("127.0.0.2:0").expect("a free port");
+    let taken = held.local_addr().expect("it is bound").port();
+    let refused = client.line(&format!("CONFIG SET port {taken}"));
+    assert!(
+        refused.contains("Unable to listen on this port. Check server logs."),
+        "{refused}"
+    );
+    check(
+        &mut client,
+        &[("CONFIG GET port", &format!("[$port ${port}]"))],
+    );
+    drop(held);
+}
