@@ -67,7 +67,7 @@ fn readers_see_the_cut_while_the_writer_goes_on() {
         for round in 0..60_u64 {
             for _ in 0..4_000 {
                 let key = split_mix(&mut random) % KEYS;
-                if split_mix(&mut random) % 4 > 0 {
+                if !split_mix(&mut random).is_multiple_of(4) {
                     put(&mut table, &counter, key, split_mix(&mut random));
                 } else if let Slot::Occupied(slot) = table.entry(hash(key, MIX), &key) {
                     drop(slot.remove());
