@@ -8,13 +8,13 @@
 #[cfg(not(feature = "model"))]
 pub(crate) use std::sync::{
     Mutex,
-    atomic::{AtomicBool, AtomicU32, Ordering, fence},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 #[cfg(feature = "model")]
 pub(crate) use shuttle::sync::{
     Mutex,
-    atomic::{AtomicBool, AtomicU32, Ordering, fence},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 pub(crate) use std::sync::{Arc, PoisonError};

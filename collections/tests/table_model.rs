@@ -403,7 +403,5 @@ fn colliding_hashes() {
 
 #[test]
 fn several_chunks() {
-    for seed in 200..202 {
-        World::new(seed, Mix::Good(seed), 60_000).run(250_000);
-    }
+    World::new(200, Mix::Good(200), 60_000).run(150_000);
 }
