@@ -262,13 +262,21 @@ impl<'s> Held<'s> {
     }
 
     /// Lets all go; gives back the list's memory.
+    #[inline]
     pub(crate) fn release(&mut self) -> Option<Vec<u16>> {
-        match std::mem::replace(&mut self.which, Which::None) {
+        match self.which {
             Which::None => None,
             Which::One(index) => {
+                self.which = Which::None;
                 self.shards[index].lock.release();
                 None
             }
+            Which::Several(_) | Which::All => self.release_many(),
+        }
+    }
+
+    fn release_many(&mut self) -> Option<Vec<u16>> {
+        match std::mem::replace(&mut self.which, Which::None) {
             Which::Several(list) => {
                 for index in &list {
                     self.shards[usize::from(*index)].lock.release();
@@ -280,6 +288,7 @@ impl<'s> Held<'s> {
                 self.ticket.release();
                 None
             }
+            Which::None | Which::One(_) => unreachable!("seen to by `release`"),
         }
     }
 

@@ -240,8 +240,10 @@ impl<'s> Unit<'s> {
 
     /// Ends the unit: record in the change log, unlock, drop what is to be freed.
     #[inline]
-    pub fn finish(mut self) -> Done {
-        self.end()
+    pub fn finish(self) -> Done {
+        // Dropping would end it once more. Nothing is lost: what a unit holds is let go by `end`.
+        let mut unit = std::mem::ManuallyDrop::new(self);
+        unit.end()
     }
 
     #[inline]
