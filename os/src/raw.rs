@@ -4,9 +4,9 @@
 //! descriptor with the bare system call; [`exit_now`] ends without running destructors.
 
 #[cfg(unix)]
-pub use posix::{Descriptor, exit_now, write_stderr, write_to};
+pub use posix::{Descriptor, exit_now, flush, write_stderr, write_to};
 #[cfg(windows)]
-pub use windows::{Descriptor, exit_now, write_stderr, write_to};
+pub use windows::{Descriptor, exit_now, flush, write_stderr, write_to};
 
 /// A line under construction; what does not fit is cut off.
 pub struct Line {
@@ -86,6 +86,12 @@ mod posix {
         }
     }
 
+    /// Waits until what was written is on disk.
+    pub fn flush(fd: Descriptor) {
+        // SAFETY: plain numbers; async-signal-safe.
+        unsafe { libc::fsync(fd) };
+    }
+
     /// Writes to the standard error stream.
     pub fn write_stderr(bytes: &[u8]) {
         write_to(2, bytes);
@@ -132,6 +138,12 @@ mod windows {
             }
             bytes = &bytes[n as usize..];
         }
+    }
+
+    /// Waits until what was written is on disk.
+    pub fn flush(handle: Descriptor) {
+        // SAFETY: a handle that cannot be flushed is refused.
+        unsafe { windows_sys::Win32::Storage::FileSystem::FlushFileBuffers(handle as _) };
     }
 
     /// Writes to the standard error stream.

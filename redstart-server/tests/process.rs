@@ -418,3 +418,59 @@ fn the_watchdog_needs_no_restart() {
         "watchdog-period 200"
     );
 }
+
+#[test]
+fn commands_are_renamed_and_removed() {
+    let server = Process::start(&[
+        "--rename-command",
+        "ECHO",
+        "hush",
+        "--rename-command",
+        "FLUSHALL",
+        "",
+    ]);
+    let mut client = Client::connect(server.address());
+    assert_eq!(client.ask("hush x"), "x");
+    assert!(client.ask("ECHO x").starts_with("-ERR unknown command"));
+    assert!(client.ask("FLUSHALL").starts_with("-ERR unknown command"));
+    let wrong = run(&["--rename-command", "nothing", "x"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(
+        text(&wrong.stderr).contains("No such command in rename-command"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn a_background_process_gets_what_standard_input_said() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let port = free_port();
+    let mut child = program()
+        .args(["--daemonize", "yes", "--pidfile", "pid", "-"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin
+        .write_all(format!("port {port}\nhz 33\n").as_bytes())
+        .expect("it reads");
+    drop(stdin);
+    assert!(child.wait().expect("our own child").success());
+    until("the server answers", || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    let mut client = Client::connect(([127, 0, 0, 1], port).into());
+    assert_eq!(client.ask("CONFIG GET hz"), "hz 33");
+    until("the pid file", || {
+        !read(&folder.path().join("pid")).is_empty()
+    });
+    kill(
+        "TERM",
+        read(&folder.path().join("pid"))
+            .trim()
+            .parse()
+            .expect("a number"),
+    );
+    until("the end", || !folder.path().join("pid").exists());
+}

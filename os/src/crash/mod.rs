@@ -85,6 +85,7 @@ pub fn write_line(text: &[u8]) {
     let mut line = Line::new();
     stamped(&mut line);
     put(line.text(b"# ").text(text).text(b"\n").bytes());
+    raw::flush(OUTPUT.load(Relaxed));
 }
 
 /// `crash-log-enabled`: without it a crash only ends the process.

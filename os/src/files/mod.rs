@@ -64,7 +64,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Puts `bytes` into the place of a file, or leaves it as it was. A file that is there keeps its
-/// rights; a new one gets what the process's umask leaves.
+/// rights; a new one gets what the process's umask leaves of 0644.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -86,11 +86,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn write_flushed(fresh: &Path, bytes: &[u8], like: &Path) -> io::Result<()> {
     // A leftover of a crashed process with our number is nobody's.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(fresh)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    system::for_all_to_read(&mut options);
+    let mut file = options.open(fresh)?;
     if let Ok(old) = std::fs::metadata(like) {
         file.set_permissions(old.permissions())?;
     }

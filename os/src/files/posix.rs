@@ -72,3 +72,9 @@ fn group_id(name: &str) -> io::Result<u32> {
         Ok(entry.gr_gid)
     }
 }
+
+/// Files of ours are written by us alone.
+pub(super) fn for_all_to_read(options: &mut std::fs::OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o644);
+}
