@@ -42,8 +42,12 @@ pub(super) fn identity(file: &File) -> io::Result<(u64, u64)> {
     if ok == 0 {
         return Err(io::Error::last_os_error());
     }
-    let index = u64::from(info.nFileIndexHigh) << 32 | u64::from(info.nFileIndexLow);
-    Ok((info.dwVolumeSerialNumber.into(), index))
+    // The volume is left out: Wine tells it only of handles that may read, and a file that is renamed
+    // stays on its volume.
+    Ok((
+        0,
+        u64::from(info.nFileIndexHigh) << 32 | u64::from(info.nFileIndexLow),
+    ))
 }
 
 pub(super) fn identity_at(path: &Path) -> io::Result<(u64, u64)> {
