@@ -284,9 +284,12 @@ const SELECT: CommandSpec<Handler> = CommandSpec {
 };
 
 fn select(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    let index = resp::number::parse_i64(call.args.get(1))
-        .and_then(|index| i32::try_from(index).ok())
-        .ok_or(CommandError::NotInteger)?;
+    let index = resp::number::parse_i64(call.args.get(1)).ok_or(CommandError::NotInteger)?;
+    let index = i32::try_from(index).map_err(|_| {
+        CommandError::Fixed(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        )
+    })?;
     let db = u32::try_from(index)
         .ok()
         .filter(|&db| db < call.desk.live.settings.databases)
