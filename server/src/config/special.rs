@@ -41,7 +41,7 @@ impl Special {
             Special::Events => events(one(words)?).map(|text| Value::Text(text.into())),
             Special::Percentiles => percentiles(some).map(Value::Words),
             Special::Dir => Ok(Value::Text(one(words)?.clone())),
-            Special::ReplicaOf => replica_of(words).map(Value::Words),
+            Special::ReplicaOf => replica_of(some).map(Value::Words),
         }
     }
 }

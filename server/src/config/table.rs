@@ -401,7 +401,8 @@ mod tests {
                 for line in row.kind.lines(row.name, &value) {
                     prop_assert!(!line.iter().any(|b| b"\r\n\0".contains(b)));
                     let mut split = resp::split_words(&line).expect("our own quoting is balanced");
-                    words.extend(split.drain(1..).map(Word::from));
+                    let rest: Vec<Word> = split.drain(1..).map(Word::from).collect();
+                    words.extend(super::super::words_of_line(row, &rest).expect("our own line"));
                 }
                 prop_assert_eq!(row.kind.parse(&words, Some(&before)), Ok(value), "{}", row.name);
             }

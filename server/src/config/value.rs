@@ -197,14 +197,13 @@ impl Kind {
                 words.chunks(2).map(|pair| line(pair.join(&b' '))).collect()
             }
             (_, Value::Words(words)) if words.is_empty() => vec![line(b"\"\"".to_vec())],
+            // A word that stands alone is split once more when it is read.
+            (_, Value::Words(words)) if words.len() == 1 && !is_plain(&words[0]) => {
+                vec![line(resp::repr(&resp::repr(&words[0])))]
+            }
             (_, Value::Words(words)) => {
-                vec![line(
-                    words
-                        .iter()
-                        .map(|w| plain_or_quoted(w))
-                        .collect::<Vec<_>>()
-                        .join(&b' '),
-                )]
+                let words: Vec<Vec<u8>> = words.iter().map(|w| plain_or_quoted(w)).collect();
+                vec![line(words.join(&b' '))]
             }
             (_, Value::Limits(limits)) => CLASSES
                 .iter()
@@ -343,10 +342,15 @@ fn bytes_text(n: i128) -> String {
     n.to_string()
 }
 
-/// A word as it may stand in a file: bare when it is made of harmless characters.
-fn plain_or_quoted(word: &[u8]) -> Vec<u8> {
+/// Whether a word may stand in a file as it is: it is made of harmless characters.
+fn is_plain(word: &[u8]) -> bool {
     let harmless = |b: &u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'\\');
-    if !word.is_empty() && word.iter().all(harmless) {
+    !word.is_empty() && word.iter().all(harmless)
+}
+
+/// A word as it may stand in a file.
+fn plain_or_quoted(word: &[u8]) -> Vec<u8> {
+    if is_plain(word) {
         word.to_vec()
     } else {
         resp::repr(word)
@@ -518,6 +522,11 @@ mod tests {
         assert_eq!(
             bind.lines("bind", &value),
             [b"bind \"127.0.0.1\\nport 1\" ::1".to_vec()]
+        );
+        let alone = Value::Words(vec![b"a \"b".as_slice().into()]);
+        assert_eq!(
+            bind.lines("bind", &alone),
+            [br#"bind "\"a \\\"b\"""#.to_vec()]
         );
         let text = Kind::Text(|_| Ok(()));
         assert_eq!(
