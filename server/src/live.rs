@@ -162,7 +162,7 @@ mod tests {
         let check = |connections, hz| assert_eq!(live.hz_for(connections), hz, "{connections}");
         check(0, 10);
         check(2_000, 10);
-        check(5_000, 20);
+        check(5_000, 40);
         check(1_000_000, 500);
         assert_eq!(
             Live {
