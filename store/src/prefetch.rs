@@ -27,17 +27,14 @@ impl Store {
     /// Runs one stage for one key.
     #[inline]
     pub fn prefetch(&self, stage: Stage, db: u32, key: Key<'_>) {
-        let shard = key.shard();
-        let Some(held) = self.shards.narrow_now(shard) else {
-            return;
-        };
-        let (_, data) = held.get(shard);
-        if let Some(table) = data.tables.get(db) {
-            match stage {
-                Stage::Segment => table.prefetch_segment(key.hash()),
-                Stage::Word => table.prefetch_word(key.hash()),
-                Stage::Entry => table.prefetch_entry(key.hash()),
+        self.shards.outside(key.shard()).look_now(|data| {
+            if let Some(table) = data.tables.get(db) {
+                match stage {
+                    Stage::Segment => table.prefetch_segment(key.hash()),
+                    Stage::Word => table.prefetch_word(key.hash()),
+                    Stage::Entry => table.prefetch_entry(key.hash()),
+                }
             }
-        }
+        });
     }
 }
