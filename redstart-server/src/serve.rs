@@ -76,7 +76,7 @@ pub(crate) fn run(sources: &Sources) -> Result<Exit, Exit> {
         // It may have been removed by somebody else, and we are going anyway.
         let _ = os::files::remove(&file);
     }
-    log::warning("Redis is now ready to exit, bye bye...");
+    log::notice("Redis is now ready to exit, bye bye...");
     Ok(if code == 0 { Exit::Fine } else { Exit::System })
 }
 
@@ -185,8 +185,8 @@ fn crash_sections(put: os::crash::Put<'_>) {
 }
 
 fn announce(config: &Config, has_arguments: bool) {
-    log::warning("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
-    log::warning(format_args!(
+    log::notice("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+    log::notice(format_args!(
         "Redis version={}, bits={}, commit={}, modified=0, pid={}, just started (Redstart {})",
         server::REDIS_VERSION,
         usize::BITS,
@@ -195,7 +195,7 @@ fn announce(config: &Config, has_arguments: bool) {
         server::VERSION,
     ));
     if has_arguments {
-        log::warning("Configuration loaded");
+        log::notice("Configuration loaded");
     } else {
         log::warning(format_args!(
             "Warning: no config file specified, using the default config. In order to specify a config file use {} /path/to/redis.conf",
@@ -331,7 +331,7 @@ fn start(config: Config) -> Result<server::run::Running, Exit> {
     let config = &server.config;
     banner::show(config);
     warn_of_backlog(config);
-    log::warning("Server initialized");
+    log::notice("Server initialized");
     warn_of_system(config);
     listen_for_stop(&server)?;
     let running = server::run::start(&server).map_err(|e| {
@@ -499,7 +499,7 @@ fn stop(server: &Arc<Server>, cause: os::stop::Cause) {
         log::flush();
         os::raw::exit_now(1);
     }
-    log::warning(text);
+    log::notice(text);
     // The bits are those of the parameter's row.
     let bits = server.config.choice(parameter);
     let save = match bits & 3 {

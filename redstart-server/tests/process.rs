@@ -149,8 +149,8 @@ fn says_what_suites_wait_for() {
     });
     let (log, pid) = (server.log(), server.child.id());
     for part in [
-        "# oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n",
-        "# Server initialized\n",
+        "* oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n",
+        "* Server initialized\n",
         "* monotonic clock: ",
         &format!(" PID: {pid}\n"),
         &format!("{pid}:M "),

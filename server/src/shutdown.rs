@@ -184,7 +184,7 @@ impl Phase {
 
 /// Sees the end through; called by the thread that waited for the request.
 pub(crate) fn run(server: &Arc<Server>, options: ShutdownOptions) {
-    log::warning(format_args!("User requested shutdown..."));
+    log::notice(format_args!("User requested shutdown..."));
     // A second beyond the workers' own patience, so that they report first.
     let deadline = Instant::now() + server.stop.patience(&server.live()) + Duration::from_secs(1);
     log::notice(format_args!("Shutdown: {options}"));

@@ -113,7 +113,7 @@ const REWRITE: CommandSpec<Handler> = CommandSpec {
 fn rewrite(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     let text = match call.server.config.rewrite() {
         Ok(()) => {
-            log::warning("CONFIG REWRITE executed with success.");
+            log::notice("CONFIG REWRITE executed with success.");
             call.reply.ok();
             return Ok(());
         }
