@@ -313,6 +313,7 @@ impl<'s> Held<'s> {
 }
 
 impl Drop for Held<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.release();
     }
