@@ -151,7 +151,9 @@ pub fn set_background_purge(on: bool) {
             loop {
                 std::thread::sleep(PURGE_PERIOD);
                 if PURGING.load(Relaxed) {
-                    purge();
+                    // Not by force: what a busy thread freed a moment ago it will want again.
+                    // SAFETY: may be called at any time by any thread.
+                    unsafe { libmimalloc_sys::mi_collect(false) };
                 }
             }
         });
