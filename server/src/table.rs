@@ -5,8 +5,8 @@
 //!   admin::table()  ────┘   (rename-command)   └─ slots: open-addressed, lower-cased name -> id
 //!
 //! Built once at start and never changed, so that every worker reads it without a lock, and figures
-//! are arrays indexed by `CommandId`. Look-up folds the name into a small buffer and hashes eight
-//! bytes at a time; nothing is allocated.
+//! are arrays indexed by `CommandId`. A name's first eight bytes, in lower case, are one number, which
+//! is the whole of most names: hashing and comparing it touches no memory but the slot.
 //!
 //! T1  a name is at most `NAME_MAX` bytes; a longer word is no command.
 //! T2  slots are a power of two and at most half full, so a probe ends.
@@ -111,8 +111,8 @@ pub struct CommandTable {
     commands: Vec<Command>,
     /// The top-level ones, in table order: COMMAND's order.
     top: Vec<CommandId>,
-    /// Id + 1 by hash of the name; 0 is empty.
-    slots: Vec<u16>,
+    /// By the name's head and length.
+    slots: Vec<Slot>,
     /// The names by which clients call the top-level commands, by id.
     names: Vec<Option<Box<[u8]>>>,
 }
@@ -229,15 +229,18 @@ impl CommandTable {
 
     fn index(&mut self) {
         let callable = self.names.iter().flatten().count();
-        self.slots = vec![0; (callable * 2).next_power_of_two().max(2)];
+        self.slots = vec![Slot::default(); (callable * 2).next_power_of_two().max(2)];
         let mask = self.slots.len() - 1;
         for (id, name) in self.names.iter().enumerate() {
             let Some(name) = name else { continue };
-            let mut slot = Folded::new(name).expect("T1").hash() as usize & mask;
-            while self.slots[slot] != 0 {
-                slot = (slot + 1) & mask;
+            let head = head(name);
+            let mut at = place(head, name.len()) & mask;
+            while self.slots[at].id != 0 {
+                at = (at + 1) & mask;
             }
-            self.slots[slot] = u16::try_from(id + 1).expect("a few hundred commands");
+            let id = u16::try_from(id + 1).expect("a few hundred commands");
+            let len = u16::try_from(name.len()).expect("T1");
+            self.slots[at] = Slot { head, len, id };
         }
     }
 
@@ -252,16 +255,26 @@ impl CommandTable {
     #[inline]
     #[must_use]
     pub fn find(&self, name: &[u8]) -> Option<&Command> {
-        let folded = Folded::new(name)?;
+        let head = head(name);
         let mask = self.slots.len() - 1;
-        let mut slot = folded.hash() as usize & mask;
+        let mut at = place(head, name.len()) & mask;
         loop {
-            let id = self.slots[slot].checked_sub(1)?;
-            if self.names[usize::from(id)].as_deref() == Some(folded.bytes()) {
-                return Some(&self.commands[usize::from(id)]);
+            let slot = self.slots[at];
+            let id = usize::from(slot.id.checked_sub(1)?);
+            if slot.head == head
+                && usize::from(slot.len) == name.len()
+                && (name.len() <= HEAD || self.is_called(id, name))
+            {
+                return Some(&self.commands[id]);
             }
-            slot = (slot + 1) & mask;
+            at = (at + 1) & mask;
         }
+    }
+
+    fn is_called(&self, id: usize, name: &[u8]) -> bool {
+        self.names[id]
+            .as_deref()
+            .is_some_and(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// The command, or subcommand, that a request calls. None when there is no such command, or when a
@@ -310,42 +323,56 @@ impl CommandTable {
     }
 }
 
-/// A name in lower case, padded with zeros to whole words.
-struct Folded {
-    bytes: [u8; NAME_MAX],
-    len: usize,
+/// A place of the look-up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// The first bytes of the name.
+    head: u64,
+    /// Length of the name.
+    len: u16,
+    /// The command's id + 1; 0 is empty.
+    id: u16,
 }
 
-impl Folded {
-    #[inline]
-    fn new(name: &[u8]) -> Option<Folded> {
-        let mut bytes = [0; NAME_MAX];
-        let room = bytes.get_mut(..name.len())?;
-        for (to, from) in room.iter_mut().zip(name) {
-            *to = from.to_ascii_lowercase();
-        }
-        Some(Folded {
-            bytes,
-            len: name.len(),
-        })
-    }
+/// Bytes of a name in its head.
+const HEAD: usize = 8;
 
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
+/// The first eight bytes of a name in lower case as a number, shorter ones padded with zeros.
+#[inline]
+fn head(name: &[u8]) -> u64 {
+    let len = name.len();
+    let word = if let Some(first) = name.first_chunk::<8>() {
+        u64::from_le_bytes(*first)
+    } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        // The two overlap where both say the same.
+        u64::from(u32::from_le_bytes(*first))
+            | u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4))
+    } else {
+        name.iter()
+            .rev()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte))
+    };
+    to_lower(word)
+}
 
-    /// Multiply and fold, a word at a time: names differ in few places and attackers cannot choose
-    /// what is in the table, so nothing stronger is needed.
-    #[inline]
-    fn hash(&self) -> u64 {
-        let (words, _) = self.bytes.as_chunks::<8>();
-        let mut hash = self.len as u64;
-        for word in &words[..self.len.div_ceil(8)] {
-            hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            hash ^= hash >> 32;
-        }
-        hash
-    }
+/// Eight ASCII bytes in lower case at once.
+#[inline]
+fn to_lower(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low_bits = word & (EACH * 0x7F);
+    // Bit 7 of each byte: whether it is at least 'A'; whether it is beyond 'Z'. No carry leaves a
+    // byte, because each is below 0x80 before the addition.
+    let from_a = low_bits + EACH * (0x80 - b'A' as u64);
+    let beyond_z = low_bits + EACH * (0x7F - b'Z' as u64);
+    let upper = from_a & !beyond_z & !word & (EACH * 0x80);
+    word | upper >> 2
+}
+
+/// Where the search for a name begins. Attackers cannot choose what is in the table, so nothing
+/// stronger than a multiplication is needed.
+#[inline]
+fn place(head: u64, len: usize) -> usize {
+    ((head ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
 }
 
 #[cfg(test)]
@@ -387,6 +414,29 @@ mod tests {
                 .unwrap_or_else(|why| panic!("{}: {why}", command.full_name));
             let line = commands::syntax::line(&arguments);
             assert_eq!(line, syntax, "{}", command.full_name);
+        }
+    }
+
+    #[test]
+    fn a_head_is_the_name_in_lower_case() {
+        let check = |name: &[u8], expected: &[u8; 8]| {
+            assert_eq!(
+                head(name).to_le_bytes(),
+                *expected,
+                "{}",
+                String::from_utf8_lossy(name)
+            );
+        };
+        check(b"", &[0; 8]);
+        check(b"G", b"g\0\0\0\0\0\0\0");
+        check(b"gEt", b"get\0\0\0\0\0");
+        check(b"MGet", b"mget\0\0\0\0");
+        check(b"SETEX", b"setex\0\0\0");
+        check(b"GETRANGE", b"getrange");
+        check(b"BITFIELD_RO", b"bitfield");
+        for byte in 0..=u8::MAX {
+            let expected = u64::from(byte.to_ascii_lowercase()) * 0x0101_0101_0101_0101;
+            assert_eq!(head(&[byte; 9]), expected);
         }
     }
 
