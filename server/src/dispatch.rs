@@ -470,3 +470,80 @@ fn warn_of_attack(peer: &io::Address, monotonic_ms: i64) {
          compromise your Redis instance. Connection from {peer} aborted."
     ));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::{Listening, Wanted};
+    use crate::live::Live;
+    use crate::server::Start;
+    use crate::table::Run;
+    use crate::worker::Worker;
+    use io::sim::{Net, Peer, Weather};
+
+    /// Sends `bytes` to a server whose ECHO panics; what comes back, and whether it then closes.
+    fn ask(
+        net: &Net,
+        worker: &mut Worker<'_, io::sim::SimLoop>,
+        peer: &mut Peer,
+    ) -> (String, bool) {
+        let mut got = Vec::new();
+        for _ in 0..200 {
+            worker.turn();
+            net.advance(std::time::Duration::from_millis(1));
+            if peer.receive(&mut got, 1_000).is_ok_and(|n| n == 0) {
+                return (String::from_utf8(got).expect("text"), true);
+            }
+        }
+        (String::from_utf8(got).expect("text"), false)
+    }
+
+    #[test]
+    fn a_panic_before_any_change_costs_one_connection() {
+        let start = Start {
+            workers: 1,
+            renames: Vec::new(),
+            seed: 1,
+            run_id: String::new(),
+            port: 0,
+        };
+        let mut server = Server::new(start, Live::default()).expect("no renames");
+        let commands = &mut Arc::get_mut(&mut server)
+            .expect("nobody else has it")
+            .commands;
+        commands.replace("echo", Run::Admin(|_| panic!("planted")));
+        commands.replace("get", Run::Data(|_| panic!("planted, with a shard held")));
+        let at = io::ListenAt::Tcp("127.0.0.1:0".parse().expect("an address"));
+        let wanted = vec![Wanted {
+            at,
+            optional: false,
+        }];
+        *server.listening.lock() = Listening {
+            wanted,
+            ..Listening::default()
+        };
+        let net = Net::new(1, Weather::calm());
+        let mut worker = Worker::new(0, &server, net.driver());
+        worker.listen().expect("nobody else listens");
+        let address = server.addresses.lock()[0].clone();
+        let mut bystander = net.connect(&address).expect("it listens");
+        for line in ["set k 1\r\necho x\r\nset k 2\r\n", "get k\r\nset k 2\r\n"] {
+            let mut peer = net.connect(&address).expect("it listens");
+            peer.send(line.as_bytes()).expect("there is room");
+            assert_eq!(
+                ask(&net, &mut worker, &mut peer),
+                (String::new(), true),
+                "{line}"
+            );
+            // The shard is free again, and what came before the panic stands.
+            bystander.send(b"incr k\r\n").expect("there is room");
+            let (reply, closed) = ask(&net, &mut worker, &mut bystander);
+            assert!(
+                [":2\r\n", ":3\r\n"].contains(&&*reply) && !closed,
+                "{reply}"
+            );
+        }
+        assert_eq!(server.statistics().totals().panics, 2);
+        assert_eq!(server.clients.len(), 1);
+    }
+}

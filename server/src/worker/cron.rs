@@ -3,7 +3,7 @@
 //! Connections are looked at in slices, so that each is seen once a second however many there are.
 
 use io::{Close, Driver};
-use store::{CycleLimits, Turn};
+use store::{CycleLimits, Gates, Turn};
 
 use super::Worker;
 use crate::log;
@@ -76,6 +76,11 @@ impl<D: Driver> Worker<'_, D> {
 
     /// The active expire cycle, within its share of the time.
     fn expire(&mut self, hz: u64) {
+        // During a pause nothing may change, expiry included.
+        let now_ms = self.engine.desk.clock_ms;
+        if self.engine.server.store.gates(now_ms).closed(Gates::PAUSES) {
+            return;
+        }
         let effort = u64::from(self.engine.desk.live.active_expire_effort.clamp(1, 10)) - 1;
         let share = EXPIRE_SHARE + EXPIRE_SHARE_STEP * effort;
         let budget_us = u128::from(1_000_000 * share / hz / 100);
