@@ -150,30 +150,26 @@ impl<'w, D: Driver> Worker<'w, D> {
             ));
             std::process::abort();
         }
-        self.read_clock();
-        let began_us = self.net.monotonic();
+        let began = self.read_clock();
         self.engine.desk.refresh(self.engine.server);
         self.read_letters();
         for completion in completions.drain(..) {
             self.complete(completion);
         }
         self.completions = completions;
-        let serving_us = self.net.monotonic();
         self.retry_parked();
         self.serve_ready();
-        let flushing_us = self.net.monotonic();
+        let served = self.net.monotonic();
         self.flush();
         if self.engine.desk.monotonic_ms >= self.cron.next_ms {
             self.run_cron();
         }
         let figures = &self.engine.desk.figures;
         figures.turns.add(1);
-        figures
-            .commands_us
-            .add((flushing_us - serving_us).as_micros() as u64);
+        figures.commands_us.add((served - began).as_micros() as u64);
         figures
             .turns_us
-            .add((self.net.monotonic() - began_us).as_micros() as u64);
+            .add((self.net.monotonic() - began).as_micros() as u64);
     }
 
     fn index(&self) -> usize {
@@ -214,12 +210,15 @@ impl<'w, D: Driver> Worker<'w, D> {
         Duration::from_millis((until_ms - now_ms).max(0) as u64).clamp(GATE_PAUSE_MIN, GATE_PAUSE)
     }
 
-    fn read_clock(&mut self) {
+    /// Reads the clocks for this turn; gives the monotonic one.
+    fn read_clock(&mut self) -> Duration {
+        let monotonic = self.net.monotonic();
         let desk = &mut self.engine.desk;
         desk.clock_us = self.net.unix_time().as_micros() as i64;
         desk.clock_ms = desk.clock_us.div_euclid(1_000);
-        desk.monotonic_ms = self.net.monotonic().as_millis() as i64;
+        desk.monotonic_ms = monotonic.as_millis() as i64;
         desk.clock_is_stale = false;
+        monotonic
     }
 
     fn read_letters(&mut self) {
