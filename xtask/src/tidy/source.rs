@@ -29,12 +29,13 @@ impl Source {
         self.path.split('/').next().unwrap_or("")
     }
 
-    /// Is it a test, a bench or a fuzz target, which the fences do not hold?
+    /// Is it a test, a bench, an example or a fuzz target, which the fences do not hold?
     pub(crate) fn is_test(&self) -> bool {
         let crate_name = self.crate_name();
         matches!(crate_name, "xtask" | "tests" | "fuzz" | "benches")
             || self.path.contains("/tests/")
             || self.path.contains("/benches/")
+            || self.path.contains("/examples/")
             || self.path.ends_with("/tests.rs")
     }
 
