@@ -16,9 +16,9 @@ use resp::{Batch, Parsed, Parser, ProtocolError, Request};
 
 use crate::table::{CommandId, CommandTable};
 
-/// Requests cut ahead of their run: enough to keep the memory busy (each touches some four lines of
-/// cache ahead), few enough to stay in the first level.
-pub(crate) const AHEAD: usize = 64;
+/// The most requests cut ahead of their run (`prefetch-batch-max-size` says how many): each touches
+/// some four lines of cache ahead, which must still be there when it runs.
+pub(crate) const BATCH_MAX: usize = 128;
 
 /// A request that has been cut out and looked up.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ impl Input {
             bytes: Vec::new(),
             consumed: 0,
             batch: Batch::default(),
-            requests: Vec::with_capacity(AHEAD),
+            requests: Vec::new(),
             next: 0,
             behind: Behind::Rest,
             tries: 0,

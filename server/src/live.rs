@@ -43,6 +43,8 @@ pub struct Live {
     pub maxclients: u64,
     /// `timeout`; `None` for 0.
     pub timeout: Option<Duration>,
+    /// `max-new-connections-per-cycle`, 1..=1000.
+    pub new_connections_per_turn: usize,
     /// `tcp-keepalive`; `None` for 0.
     pub tcp_keepalive: Option<Duration>,
     /// `protected-mode`.
@@ -57,7 +59,8 @@ pub struct Live {
     pub hz: u32,
     /// `dynamic-hz`: timers run more often when there are many connections.
     pub dynamic_hz: bool,
-    /// `prefetch-batch-max-size`: requests whose keys are touched ahead together; below 2 none are.
+    /// `prefetch-batch-max-size`: requests that are cut together and whose
+    /// keys are touched ahead; below 2 none are.
     pub prefetch_batch_max: usize,
     /// `latency-tracking-info-percentiles`.
     pub latency_percentiles: Box<[f64]>,
@@ -117,6 +120,7 @@ impl Default for Live {
             maxmemory: 0,
             maxclients: 10_000,
             timeout: None,
+            new_connections_per_turn: 10,
             tcp_keepalive: Some(Duration::from_secs(300)),
             protected_mode: true,
             requirepass: None,

@@ -213,6 +213,10 @@ counters! {
     turns,
     /// `eventloop_duration_sum`, µs: all but waiting.
     turns_us,
+    /// `io_threaded_total_prefetch_batches`: batches whose keys were touched ahead.
+    prefetch_batches,
+    /// `io_threaded_total_prefetch_entries`: their keys.
+    prefetch_entries,
     /// `eventloop_duration_cmd_sum`, µs.
     commands_us,
     /// `acl_access_denied_auth`.

@@ -69,10 +69,8 @@ const EFFECTS: &[(&str, Seen)] = &[
         Unit("live::many_connections_make_timers_run_more_often"),
     ),
     ("io-threads", Process),
-    (
-        "prefetch-batch-max-size",
-        Unit("below: it reaches the workers"),
-    ),
+    ("prefetch-batch-max-size", Here),
+    ("max-new-connections-per-cycle", Here),
     ("enable-protected-configs", Process),
     ("enable-debug-command", Unit("dispatch; DEBUG's own tests")),
     (
@@ -141,18 +139,72 @@ fn every_parameter_has_its_test() {
 #[test]
 fn values_reach_those_who_use_them() {
     let config = Config::from_text(
-        b"prefetch-batch-max-size 3\nlatency-tracking-info-percentiles 1 99.99\nactive-expire-effort 7\n\
+        b"latency-tracking-info-percentiles 1 99.99\nactive-expire-effort 7\n\
           lfu-decay-time 9\nsocket-mark-id 77\ntcp-backlog 12\navailability-zone here",
         &|_| false,
     )
     .expect("valid");
     let live = config.live();
-    assert_eq!((live.prefetch_batch_max, live.active_expire_effort), (3, 7));
+    assert_eq!(live.active_expire_effort, 7);
     assert_eq!(*live.latency_percentiles, [1.0, 99.99]);
     assert_eq!(live.settings.lfu_decay_minutes, 9);
     let options = config.listening().expect("addresses alone").options;
     assert_eq!((options.mark, options.backlog), (77, 12));
     assert_eq!(config.string("availability-zone"), "here");
+}
+
+/// A pipeline's keys are touched ahead together, unless the batch is too small to be one.
+#[test]
+fn prefetch_batch_max_size() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    let mut touched_by = |size: usize| {
+        server.configure(|live| live.prefetch_batch_max = size);
+        assert_eq!(client.line("PING"), "+PONG");
+        let before = server.figures();
+        client.send(b"GET a\r\n".repeat(8));
+        for _ in 0..8 {
+            assert_eq!(client.reply(), "nil");
+        }
+        let after = server.figures();
+        (
+            after.prefetch_batches - before.prefetch_batches,
+            after.prefetch_entries - before.prefetch_entries,
+        )
+    };
+    for size in [0, 1] {
+        assert_eq!(touched_by(size), (0, 0), "{size}");
+    }
+    let (batches, keys) = touched_by(4);
+    assert!(batches >= 2 && keys == 8, "{batches} batches, {keys} keys");
+}
+
+/// A burst comes in at so many a turn.
+#[test]
+fn max_new_connections_per_cycle() {
+    const BURST: u64 = 40;
+    let server = TestServer::start();
+    let mut sleeper = server.connect();
+    let mut turns_for = |at_once: usize| {
+        server.configure(|live| live.new_connections_per_turn = at_once);
+        assert_eq!(sleeper.line("PING"), "+PONG");
+        let before = server.figures();
+        sleeper.send(b"DEBUG SLEEP 0.3\r\n");
+        let burst: Vec<Client> = (0..BURST).map(|_| server.connect()).collect();
+        until("all are let in", || {
+            server.figures().connections_received == before.connections_received + BURST
+        });
+        assert_eq!(sleeper.reply(), "+OK");
+        let turns = server.figures().turns - before.turns;
+        drop(burst);
+        turns
+    };
+    let (one_by_one, together) = (turns_for(1), turns_for(1_000));
+    assert!(one_by_one >= BURST, "{one_by_one} turns");
+    assert!(
+        together < one_by_one,
+        "{together} turns, {one_by_one} one by one"
+    );
 }
 
 /// Sends lines and compares the replies.

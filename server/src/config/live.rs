@@ -57,6 +57,8 @@ pub(super) fn of(values: &[Value]) -> Live {
         maxmemory: unsigned("maxmemory"),
         maxclients: unsigned("maxclients"),
         timeout: seconds("timeout"),
+        new_connections_per_turn: usize::try_from(number("max-new-connections-per-cycle"))
+            .unwrap_or(1),
         tcp_keepalive: seconds("tcp-keepalive"),
         protected_mode: flag("protected-mode"),
         requirepass,

@@ -52,8 +52,7 @@ pub static ROWS: &[Row] = &[
     number("tcp-keepalive", 0, INT_MAX, "300"),
     number("timeout", 0, INT_MAX, "0"),
     number("maxclients", 1, u32::MAX as i128, "10000").apply(Apply::Maxclients),
-    number("max-new-connections-per-cycle", 1, 1000, "10")
-        .waits(Needless("newcomers are spread over the workers and wait their turn like requests, so a burst holds nobody up")),
+    number("max-new-connections-per-cycle", 1, 1000, "10"),
     number("socket-mark-id", 0, u32::MAX as i128, "0").start(),
     text("bind-source-addr", "").waits(Replication),
     bytes("client-query-buffer-limit", 1 << 20, LONG_MAX, "1gb").flags(DEBUG),

@@ -24,8 +24,19 @@ the outside.\r\n";
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 
 impl<D: Driver> Worker<'_, D> {
+    /// Lets in as many newcomers as a turn may bring; the others wait at the door, so that a burst
+    /// of them does not hold up those who are served already.
+    pub(super) fn let_in(&mut self) {
+        for _ in 0..self.engine.desk.live.new_connections_per_turn {
+            let Some(socket) = self.at_door.pop_front() else {
+                return;
+            };
+            self.accepted(socket);
+        }
+    }
+
     /// A listener has taken a connection.
-    pub(super) fn accepted(&mut self, socket: Socket) {
+    fn accepted(&mut self, socket: Socket) {
         let desk = &self.engine.desk;
         let server = self.engine.server;
         if self.stopping {

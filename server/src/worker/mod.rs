@@ -23,7 +23,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use io::{Close, Completion, Driver, Token};
+use io::{Close, Completion, Driver, Socket, Token};
 use store::Scratch;
 
 use crate::clients::{Claim, ClientId};
@@ -72,6 +72,8 @@ pub struct Worker<'w, D> {
     spares: Vec<Vec<u8>>,
     letters: VecDeque<Letter>,
     completions: Vec<Completion>,
+    /// Accepted, not let in yet: `max-new-connections-per-cycle` of them come in each turn.
+    at_door: VecDeque<Socket>,
     listeners: Listeners,
     cron: Cron,
     /// Tells the watchdog that the loop turns.
@@ -103,6 +105,7 @@ impl<'w, D: Driver> Worker<'w, D> {
             spares: Vec::new(),
             letters: VecDeque::new(),
             completions: Vec::new(),
+            at_door: VecDeque::new(),
             listeners: Listeners::default(),
             cron: Cron::default(),
             beat: os::watchdog::register(&format!("worker-{index}")),
@@ -157,6 +160,7 @@ impl<'w, D: Driver> Worker<'w, D> {
             self.complete(completion);
         }
         self.completions = completions;
+        self.let_in();
         self.retry_parked();
         self.serve_ready();
         let served = self.net.monotonic();
@@ -178,7 +182,7 @@ impl<'w, D: Driver> Worker<'w, D> {
 
     /// How long the next wait may last.
     fn patience(&self) -> Duration {
-        if !self.ready.is_empty() || !self.dirty.is_empty() {
+        if !self.ready.is_empty() || !self.dirty.is_empty() || !self.at_door.is_empty() {
             return Duration::ZERO;
         }
         let until_cron = self.cron.next_ms - self.engine.desk.monotonic_ms;
@@ -270,7 +274,7 @@ impl<'w, D: Driver> Worker<'w, D> {
 
     fn complete(&mut self, completion: Completion) {
         match completion {
-            Completion::Accepted { socket, .. } => self.accepted(socket),
+            Completion::Accepted { socket, .. } => self.at_door.push_back(socket),
             Completion::AcceptPaused { error, .. } => {
                 log::warning(format_args!("Accepting client connection: {error}"));
             }
@@ -295,6 +299,7 @@ impl<'w, D: Driver> Worker<'w, D> {
         let patience_ms = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
         self.stop_deadline_ms = self.engine.desk.monotonic_ms.saturating_add(patience_ms);
         self.listeners.close_all(&mut self.net);
+        self.at_door.clear();
         for place in 0..self.connections.len() {
             if let Some(connection) = &mut self.connections[place] {
                 connection.ending = true;

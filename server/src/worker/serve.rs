@@ -1,6 +1,6 @@
 //! Batches: requests of all ready connections are cut, their keys touched ahead, then they run.
 //!
-//!   ready   A B C D …      cut up to AHEAD requests from as many connections as that takes
+//!   ready   A B C D …      cut up to a batch of requests from as many connections as that takes
 //!   touch   segment, word, entry: each stage over every key before the next, the misses overlap
 //!   run     A's in order, B's in order, …
 //!
@@ -18,12 +18,12 @@ use super::Worker;
 use crate::clients::Claim;
 use crate::connection::{Connection, Wait};
 use crate::dispatch::{Seat, Served};
-use crate::input::{AHEAD, Behind, Input};
+use crate::input::{BATCH_MAX, Behind, Input};
 use crate::log;
 use crate::plan::KeyShape;
 
-/// Keys touched ahead in one batch.
-const KEYS_AHEAD: usize = 2 * AHEAD;
+/// Keys touched ahead in one batch; a batch of many requests with many keys leaves the rest out.
+const KEYS_AHEAD: usize = BATCH_MAX;
 
 impl<D: Driver> Worker<'_, D> {
     /// Parked connections come again.
@@ -51,7 +51,7 @@ impl<D: Driver> Worker<'_, D> {
         let mut group = std::mem::take(&mut self.group);
         while !self.ready.is_empty() {
             let cut = self.gather(&mut group);
-            if cut > 1 {
+            if cut > 1 && self.engine.desk.live.prefetch_batch_max > 1 {
                 self.touch_ahead(&group);
             }
             for place in group.drain(..) {
@@ -64,8 +64,9 @@ impl<D: Driver> Worker<'_, D> {
     /// Takes connections and cuts their requests until a batch is full; gives how many requests.
     fn gather(&mut self, group: &mut Vec<usize>) -> usize {
         let (commands, desk) = (&self.engine.server.commands, &self.engine.desk);
+        let batch = desk.live.prefetch_batch_max.clamp(1, BATCH_MAX);
         let mut cut = 0;
-        while cut < AHEAD
+        while cut < batch
             && let Some(place) = self.ready.pop_front()
         {
             let Some(connection) = &mut self.connections[place] else {
@@ -77,7 +78,7 @@ impl<D: Driver> Worker<'_, D> {
             };
             if input.is_served() {
                 // Before login each request may change what the next one may be.
-                let wanted = if limits.before_login { 1 } else { AHEAD };
+                let wanted = if limits.before_login { 1 } else { batch };
                 input.cut(&mut connection.parser, &limits, commands, wanted);
             }
             cut += input.requests.len() - input.next;
@@ -128,6 +129,9 @@ impl<D: Driver> Worker<'_, D> {
                 }
             }
         }
+        let figures = &self.engine.desk.figures;
+        figures.prefetch_batches.add(1);
+        figures.prefetch_entries.add(count as u64);
         for stage in [Stage::Segment, Stage::Word, Stage::Entry] {
             for &(db, key) in keys[..count].iter().flatten() {
                 store.prefetch(stage, db, key);

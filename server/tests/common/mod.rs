@@ -83,6 +83,11 @@ impl TestServer {
         self.server.set_live(live);
     }
 
+    /// What all workers have counted so far.
+    pub fn figures(&self) -> server::stats::Totals {
+        self.server.statistics().totals()
+    }
+
     /// Stops the server; its exit code.
     pub fn stop(mut self) -> i32 {
         self.server.stop.request(ShutdownOptions::default());
