@@ -147,22 +147,25 @@ impl<'a> Args<'a> {
         self.iter().map(<[u8]>::len).sum()
     }
 
-    /// The same words on their own feet; blobs are shared, not copied.
-    pub fn to_owned(&self) -> OwnedArgs {
+    /// The same words on their own feet; blobs are shared, not copied. None when the system refuses
+    /// the memory, whose size the client chose.
+    pub fn try_to_owned(&self) -> Option<OwnedArgs> {
         let plain = self
             .spans
             .iter()
             .filter(|s| s.len != BLOB)
             .map(|s| s.len as usize)
             .sum();
-        let mut owned = OwnedArgs::with_capacity(self.spans.len(), plain);
+        let mut owned = OwnedArgs::default();
+        owned.bytes.try_reserve_exact(plain).ok()?;
+        owned.spans.try_reserve_exact(self.spans.len()).ok()?;
         for (i, word) in self.iter().enumerate() {
             match self.blob(i) {
                 Some(blob) => owned.push_blob(blob.clone()),
                 None => owned.push(word),
             }
         }
-        owned
+        Some(owned)
     }
 
     #[inline]
@@ -296,7 +299,7 @@ mod tests {
         let mut first = OwnedArgs::from_slices(&["SET", "k"]);
         first.push_blob(blob.clone());
         first.push(b"NX");
-        let second = first.as_args().to_owned();
+        let second = first.as_args().try_to_owned().expect("memory");
         check(&second, &[b"SET", b"k", &[7; 100], b"NX"]);
         assert!(Arc::ptr_eq(
             second.as_args().blob(2).expect("a blob"),

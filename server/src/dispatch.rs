@@ -148,7 +148,10 @@ impl Engine<'_> {
         }
         if let Some(multi) = &mut seat.session.multi {
             if !multi.aborted {
-                let args = args.to_owned();
+                let Some(args) = args.try_to_owned() else {
+                    self.refuse(seat, Some(command), &CommandError::Refused);
+                    return Served::Answered;
+                };
                 multi.bytes += args.memory_bytes() + size_of::<Queued>();
                 multi.flags |= command.spec.flags.0;
                 multi.queue.push_back(Queued {

@@ -31,7 +31,7 @@
     reason = "one allocation of several parts; the invariants are above"
 )]
 
-use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -438,26 +438,24 @@ impl Entry {
         Ok(())
     }
 
-    /// Moves the value under another key.
-    pub(crate) fn rename(&mut self, key: &[u8]) {
-        if self.view().key() != key && self.rebuild(Some(key), self.view().deadline()).is_err() {
-            handle_alloc_error(Layout::new::<u8>());
+    /// Moves the value under another key. On refusal the entry is as it was.
+    pub(crate) fn rename(&mut self, key: &[u8]) -> Result<(), Refused> {
+        if self.view().key() == key {
+            return Ok(());
         }
+        self.rebuild(Some(key), self.view().deadline())
     }
 
-    /// Gives the entry a deadline or takes it away.
-    pub(crate) fn set_deadline(&mut self, deadline: Option<i64>) {
+    /// Gives the entry a deadline or takes it away. On refusal it is as it was.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<i64>) -> Result<(), Refused> {
         let had = self.0.meta() & DEADLINE != 0;
         match deadline {
             // SAFETY: E1: DEADLINE says that the word is there; E4: it is ours to write.
             Some(at) if had => unsafe { self.0.eight(1).write(at.cast_unsigned()) },
             None if !had => {}
-            _ => {
-                if self.rebuild(None, deadline).is_err() {
-                    handle_alloc_error(Layout::new::<u8>());
-                }
-            }
+            _ => return self.rebuild(None, deadline),
         }
+        Ok(())
     }
 
     /// Replaces value, deadline and access clock; in place where the size class allows it.

@@ -203,7 +203,7 @@ impl World {
                 let mut unit = self.unit(db, &[&key]);
                 let found = match unit.slot(unit.key(&key)) {
                     Slot::Occupied(mut slot) => {
-                        slot.set_deadline(at);
+                        slot.set_deadline(at).expect("memory");
                         true
                     }
                     Slot::Vacant(_) => false,
@@ -230,8 +230,8 @@ impl World {
             Op::Rename { db, from, to } => {
                 let (from, to) = (name(from), name(to));
                 let mut unit = self.unit(db, &[&from, &to]);
-                if let Some(what) = unit.take(unit.key(&from)) {
-                    unit.place(unit.key(&to), what);
+                if let Some(what) = unit.take(unit.key(&from)).expect("memory") {
+                    unit.place(unit.key(&to), what).expect("memory");
                 }
                 unit.finish();
                 if let Some(value) = self.model.remove(&(db, from)) {
@@ -241,8 +241,8 @@ impl World {
             Op::Copy { db, from, to } => {
                 let (from, to) = (name(from), name(to));
                 let mut unit = self.unit(db, &[&from, &to]);
-                if let Some(what) = unit.duplicate(unit.key(&from)) {
-                    unit.place(unit.key(&to), what);
+                if let Some(what) = unit.duplicate(unit.key(&from)).expect("memory") {
+                    unit.place(unit.key(&to), what).expect("memory");
                 }
                 unit.finish();
                 if let Some(value) = self.model.get(&(db, from)).cloned() {
@@ -253,9 +253,9 @@ impl World {
                 let key = name(key);
                 let mut unit = self.unit(from, &[&key]);
                 let k = unit.key(&key);
-                if let Some(what) = unit.take(k) {
+                if let Some(what) = unit.take(k).expect("memory") {
                     unit.select(to);
-                    unit.place(k, what);
+                    unit.place(k, what).expect("memory");
                 }
                 unit.finish();
                 if let Some(value) = self.model.remove(&(from, key.clone())) {

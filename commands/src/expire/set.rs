@@ -173,7 +173,7 @@ fn set(
             match verdict {
                 Verdict::Leave => {}
                 Verdict::Remove => slot.remove(),
-                Verdict::Set(at_ms) => slot.set_deadline(Some(at_ms)),
+                Verdict::Set(at_ms) => slot.set_deadline(Some(at_ms))?,
             }
             verdict
         }
@@ -221,7 +221,7 @@ fn persist(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let key = call.key(1);
     let persisted = match call.unit.slot(key) {
         Slot::Occupied(mut slot) if slot.entry().deadline().is_some() => {
-            slot.set_deadline(None);
+            slot.set_deadline(None)?;
             true
         }
         _ => false,

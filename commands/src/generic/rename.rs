@@ -3,7 +3,7 @@
 //! The value itself is never copied: it is detached from its key, or a second handle to it is made
 //! (COPY), and placed at the new one together with its deadline.
 
-use store::{EventClass, Unit};
+use store::{Detached, EventClass, Key, Unit};
 
 use super::{SAME_PLACE, database};
 use crate::args::{Words, is};
@@ -63,15 +63,25 @@ fn rename_unless_taken(call: &mut Call<'_, '_>, keep_taken: bool) -> Result<bool
     }
     let value = call
         .unit
-        .take(from)
+        .take(from)?
         .expect("it was there, and the unit's time stands still");
-    call.unit.place(to, value);
+    if let Err(value) = call.unit.place(to, value) {
+        return Err(put_back(call, from, value));
+    }
     call.unit
         .notify(EventClass::GENERIC, "rename_from", from.bytes());
     call.unit
         .notify(EventClass::GENERIC, "rename_to", to.bytes());
     call.unit.dirty(1);
     Ok(true)
+}
+
+/// There is no memory for the value under its new key: under its old one it needs none.
+fn put_back(call: &mut Call<'_, '_>, key: Key<'_>, value: Detached) -> CommandError {
+    call.unit
+        .place(key, value)
+        .expect("an entry goes back under its own key as it is");
+    CommandError::Refused
 }
 
 /// COPY source destination [DB destination-db] [REPLACE]
@@ -111,17 +121,17 @@ fn copy(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     if db == home && from.bytes() == to.bytes() {
         return Err(SAME_PLACE);
     }
-    let value = call.unit.duplicate(from);
-    let copied = value.is_some_and(|value| {
-        in_db(call.unit, db, |unit| {
+    let copied = match call.unit.duplicate(from)? {
+        None => false,
+        Some(value) => in_db(call.unit, db, |unit| {
             if !replace && unit.peek(to).is_some() {
-                return false;
+                return Ok::<bool, CommandError>(false);
             }
-            unit.place(to, value);
+            unit.place(to, value).map_err(|_| CommandError::Refused)?;
             unit.notify(EventClass::GENERIC, "copy_to", to.bytes());
-            true
-        })
-    });
+            Ok(true)
+        })?,
+    };
     if copied {
         call.unit.dirty(1);
     }
@@ -160,12 +170,11 @@ fn move_(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let key = call.key(1);
     let free =
         call.unit.peek(key).is_some() && !in_db(call.unit, db, |unit| unit.peek(key).is_some());
-    let moved = free
-        && call.unit.take(key).is_some_and(|value| {
-            in_db(call.unit, db, |unit| unit.place(key, value));
-            true
-        });
-    if moved {
+    let value = if free { call.unit.take(key)? } else { None };
+    let moved = value.is_some();
+    if let Some(value) = value {
+        in_db(call.unit, db, |unit| unit.place(key, value))
+            .expect("an entry goes under its own key as it is");
         call.unit
             .notify(EventClass::GENERIC, "move_from", key.bytes());
         in_db(call.unit, db, |unit| {

@@ -114,14 +114,14 @@ fn getex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     };
     let event = match (ttl, at) {
         (_, Some(at)) => {
-            slot.set_deadline(Some(at));
+            slot.set_deadline(Some(at))?;
             let mut text = [0; 20];
             let at = resp::number::format_i64(at, &mut text);
             call.unit.log(&[b"PEXPIREAT", key.bytes(), at]);
             "expire"
         }
         (Ttl::Persist, None) if slot.entry().deadline().is_some() => {
-            slot.set_deadline(None);
+            slot.set_deadline(None)?;
             call.unit.log(&[b"PERSIST", key.bytes()]);
             "persist"
         }

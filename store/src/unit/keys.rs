@@ -3,7 +3,7 @@
 use collections::table;
 
 use super::Unit;
-use super::slot::{Slot, no_memory};
+use super::slot::Slot;
 use crate::entry::{Entry, EntryRef};
 use crate::error::Refused;
 use crate::event::EventClass;
@@ -45,16 +45,6 @@ impl Detached {
     pub fn deadline(&self) -> Option<i64> {
         self.0.view().deadline()
     }
-
-    /// Gives it a deadline or takes it away.
-    pub fn set_deadline(&mut self, at_ms: Option<i64>) {
-        self.0.set_deadline(at_ms);
-    }
-
-    pub(super) fn into_entry(mut self, key: &[u8]) -> Entry {
-        self.0.rename(key);
-        self.0
-    }
 }
 
 impl Unit<'_> {
@@ -88,45 +78,65 @@ impl Unit<'_> {
     }
 
     /// Takes a key's value away with it (RENAME, MOVE).
-    pub fn take(&mut self, key: Key<'_>) -> Option<Detached> {
+    ///
+    /// # Errors
+    /// `Refused` if a snapshot holds the entry and there is no memory for a second one; the key
+    /// stays then.
+    pub fn take(&mut self, key: Key<'_>) -> Result<Option<Detached>, Refused> {
         let (table, mut books) = self.open(key, false);
-        let table::Slot::Occupied(mut at) = table?.entry(key.hash(), key.bytes()) else {
-            return None;
+        let Some(table) = table else { return Ok(None) };
+        let table::Slot::Occupied(mut at) = table.entry(key.hash(), key.bytes()) else {
+            return Ok(None);
         };
         if books.has_expired(at.get()) {
             books.expire(at, key);
-            return None;
+            return Ok(None);
         }
-        let copy = at.is_shared().then(|| copy_of(at.get(), key));
+        let copy = if at.is_shared() {
+            Some(copy_of(at.get(), key)?)
+        } else {
+            None
+        };
         let taken = books.remove(at, key).0;
-        Some(Detached(
+        Ok(Some(Detached(
             copy.or(taken)
                 .expect("an entry that nobody shares comes out"),
-        ))
+        )))
     }
 
-    /// A copy of a key's value: containers and long strings are shared, not copied (COPY).
-    pub fn duplicate(&mut self, key: Key<'_>) -> Option<Detached> {
+    /// A copy of a key's value: long strings are shared, not copied (COPY).
+    ///
+    /// # Errors
+    /// `Refused` if there is no memory for it.
+    pub fn duplicate(&mut self, key: Key<'_>) -> Result<Option<Detached>, Refused> {
         self.look_up(key, super::Look::Read)
-            .map(|entry| Detached(copy_of(entry, key)))
+            .map(|entry| copy_of(entry, key).map(Detached))
+            .transpose()
     }
 
     /// Makes the key, or overwrites it, with what has left another one.
-    pub fn place(&mut self, key: Key<'_>, what: Detached) {
-        let entry = what.into_entry(key.bytes());
+    ///
+    /// # Errors
+    /// Gives it back if there is no memory for it under this key; nothing has changed then. To put
+    /// it back where it came from needs none.
+    pub fn place(&mut self, key: Key<'_>, mut what: Detached) -> Result<(), Detached> {
+        if what.0.rename(key.bytes()).is_err() {
+            return Err(what);
+        }
         match self.slot(key) {
             Slot::Vacant(at) => {
-                at.fill(entry);
+                at.fill(what.0);
             }
             Slot::Occupied(mut at) => {
-                at.replace(entry);
+                at.replace(what.0);
                 // For Redis the old key goes and a new one comes.
                 self.notify(EventClass::NEW, "new", key.bytes());
             }
         }
+        Ok(())
     }
 }
 
-fn copy_of(entry: EntryRef<'_>, key: Key<'_>) -> Entry {
-    Entry::copy_of(entry, key.bytes(), entry.deadline()).unwrap_or_else(|Refused| no_memory())
+fn copy_of(entry: EntryRef<'_>, key: Key<'_>) -> Result<Entry, Refused> {
+    Entry::copy_of(entry, key.bytes(), entry.deadline())
 }

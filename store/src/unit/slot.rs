@@ -4,7 +4,6 @@ use collections::table;
 
 use super::Unit;
 use super::books::Books;
-use super::keys::Detached;
 use crate::entry::{Entry, EntryMut, EntryRef};
 use crate::error::Refused;
 use crate::key::Key;
@@ -127,14 +126,21 @@ impl<'u> Occupied<'u> {
     }
 
     /// Gives the key a deadline, in milliseconds since 1970, or takes it away.
-    pub fn set_deadline(&mut self, at_ms: Option<i64>) {
+    ///
+    /// # Errors
+    /// `Refused` if there is no memory for the longer entry; nothing has changed then.
+    pub fn set_deadline(&mut self, at_ms: Option<i64>) -> Result<(), Refused> {
         let old = self.at.get().deadline();
         self.books.begin();
-        if self.at.modify(|entry| entry.set_deadline(at_ms)).is_none() {
-            let entry = self.copy(at_ms).unwrap_or_else(|Refused| no_memory());
-            drop(self.at.replace(entry));
+        match self.at.modify(|entry| entry.set_deadline(at_ms)) {
+            Some(done) => done?,
+            None => {
+                let entry = self.copy(at_ms)?;
+                drop(self.at.replace(entry));
+            }
         }
         self.changed(old, at_ms);
+        Ok(())
     }
 
     /// Removes the key.
@@ -189,12 +195,6 @@ impl<'u> Vacant<'u> {
         Ok(self.fill(entry).into_bytes())
     }
 
-    /// Makes the key, holding what has left another one.
-    pub fn insert(self, what: Detached) {
-        let entry = what.into_entry(self.key.bytes());
-        self.fill(entry);
-    }
-
     #[inline]
     pub(super) fn fill(self, entry: Entry) -> EntryMut<'u> {
         let Vacant {
@@ -230,9 +230,4 @@ impl std::fmt::Debug for Vacant<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Vacant").field(&self.key).finish()
     }
-}
-
-/// There is no memory for an entry whose size no client chose: as for any other allocation.
-pub(super) fn no_memory() -> ! {
-    std::alloc::handle_alloc_error(std::alloc::Layout::new::<Entry>())
 }
