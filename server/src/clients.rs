@@ -69,6 +69,8 @@ impl ClientFlags {
     pub const IMPORT_SOURCE: u32 = 1 << 9;
     /// Close as soon as possible: its output went over a limit.
     pub const CLOSE_ASAP: u32 = 1 << 10;
+    /// CLIENT CAPA REDIRECT; has no letter.
+    pub const CAPA_REDIRECT: u32 = 1 << 11;
 
     /// The letters of CLIENT LIST, `N` when there are none.
     #[must_use]

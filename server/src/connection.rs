@@ -152,6 +152,7 @@ impl Connection {
             | mark(session.no_touch, ClientFlags::NO_TOUCH)
             | mark(session.readonly, ClientFlags::READONLY)
             | mark(session.import_source, ClientFlags::IMPORT_SOURCE)
+            | mark(session.capa_redirect, ClientFlags::CAPA_REDIRECT)
             | mark(self.parked.is_some(), ClientFlags::BLOCKED)
     }
 

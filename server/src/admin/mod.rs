@@ -24,6 +24,7 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::table::Command;
 
+mod client;
 mod config;
 mod connection;
 mod transaction;
@@ -66,10 +67,37 @@ impl<'c> AdminCall<'c, '_> {
     }
 }
 
+/// A container's HELP.
+fn help_lines(call: &mut AdminCall<'_, '_>, lines: &[&str]) -> Result<(), CommandError> {
+    call.reply.array(lines.len());
+    for line in lines {
+        call.reply.simple(line.as_bytes());
+    }
+    Ok(())
+}
+
+/// A time-out in ms as the moment of its end, both by the wall clock; 0 stays 0.
+fn timeout_end_ms(word: &[u8], now_ms: i64) -> Result<i64, CommandError> {
+    let timeout_ms = resp::number::parse_i64(word).ok_or(CommandError::Fixed(
+        "ERR timeout is not an integer or out of range",
+    ))?;
+    match timeout_ms {
+        ..0 => Err(CommandError::Fixed("ERR timeout is negative")),
+        0 => Ok(0),
+        _ => now_ms
+            .checked_add(timeout_ms)
+            .ok_or(CommandError::Fixed("ERR timeout is out of range")),
+    }
+}
+
 /// The families' rows.
 #[must_use]
 pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
-    const FAMILIES: &[&[&CommandSpec<Handler>]] =
-        &[config::ROWS, connection::ROWS, transaction::ROWS];
+    const FAMILIES: &[&[&CommandSpec<Handler>]] = &[
+        client::ROWS,
+        config::ROWS,
+        connection::ROWS,
+        transaction::ROWS,
+    ];
     FAMILIES
 }
