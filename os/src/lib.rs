@@ -15,6 +15,7 @@ pub mod limits;
 pub mod locale;
 pub mod memory;
 pub mod process;
+pub mod random;
 pub mod raw;
 pub mod stop;
 pub mod syslog;

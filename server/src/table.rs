@@ -174,7 +174,8 @@ impl CommandTable {
                 || key_shape != KeyShape::None
                 || special == Special::Exec,
             is_admin: matches!(run, Run::Admin(_)),
-            is_protected: matches!(top_name, "debug" | "module"),
+            is_protected: top_name == "debug"
+                || (top_name == "module" && matches!(spec.name, "load" | "loadex" | "unload")),
             spec: CommandSpec {
                 name: spec.name,
                 arity: spec.arity,

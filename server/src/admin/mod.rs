@@ -24,9 +24,15 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::table::Command;
 
+mod acl;
 mod client;
+mod cluster;
 mod config;
 mod connection;
+mod module;
+mod monitor;
+mod pubsub;
+mod replication;
 mod transaction;
 
 /// The code behind a row.
@@ -94,9 +100,15 @@ fn timeout_end_ms(word: &[u8], now_ms: i64) -> Result<i64, CommandError> {
 #[must_use]
 pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
     const FAMILIES: &[&[&CommandSpec<Handler>]] = &[
+        acl::ROWS,
         client::ROWS,
+        cluster::ROWS,
         config::ROWS,
         connection::ROWS,
+        module::ROWS,
+        monitor::ROWS,
+        pubsub::ROWS,
+        replication::ROWS,
         transaction::ROWS,
     ];
     FAMILIES
