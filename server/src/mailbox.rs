@@ -16,6 +16,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -41,6 +42,11 @@ pub enum Letter {
     Listen,
     /// The server's stop state has changed.
     Stop,
+    /// DEBUG SLEEP: do nothing until then.
+    Stall {
+        /// When to go on.
+        until: Instant,
+    },
 }
 
 /// One worker's letters.

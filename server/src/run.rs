@@ -89,8 +89,12 @@ fn work<D: Driver>(
 impl Running {
     /// Serves until somebody asks for the end; then sees it through. Gives the exit code.
     pub fn wait(self) -> i32 {
-        let options = self.server.stop.wait_for_request();
-        shutdown::run(&self.server, options);
+        loop {
+            let options = self.server.stop.wait_for_request();
+            if shutdown::run(&self.server, options) {
+                break;
+            }
+        }
         self.join();
         0
     }

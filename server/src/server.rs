@@ -13,7 +13,7 @@
 //! instructions and under which nothing else is locked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -88,6 +88,8 @@ pub struct Server {
     pub watching_clients: AtomicU32,
     /// Clients in MULTI or parked, for INFO's `blocked_clients`.
     pub blocked_clients: AtomicU32,
+    /// DEBUG PAUSE-CRON: the timers do nothing.
+    pub cron_paused: AtomicBool,
     live: ArcSwap<Live>,
     statistics: ArcSwap<Statistics>,
 }
@@ -133,6 +135,7 @@ impl Server {
             changes: Changes::new(start.workers),
             watching_clients: AtomicU32::new(0),
             blocked_clients: AtomicU32::new(0),
+            cron_paused: AtomicBool::new(false),
             statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),
             live: ArcSwap::from_pointee(Live::default()),
             commands,

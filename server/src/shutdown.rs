@@ -9,6 +9,7 @@
 //!
 //! X1  a request that is already under way is not begun again; a second signal makes it forced.
 //! X2  the whole takes at most `shutdown-timeout`: then what is left is cut off.
+//! X3  who aborts is told the truth: once `Connections` has begun there is nothing to abort.
 //!
 //! Checked by: tests below, server/tests.
 
@@ -60,6 +61,8 @@ impl std::fmt::Display for ShutdownOptions {
 #[derive(Debug, Default)]
 struct Inner {
     wanted: Option<ShutdownOptions>,
+    /// Workers close: there is no way back.
+    committed: bool,
     workers_gone: usize,
 }
 
@@ -90,13 +93,23 @@ impl Stop {
         first
     }
 
-    /// Takes the request back; `false` when there is none.
+    /// Takes the request back; `false` when there is none, or no way back (X3).
     pub fn abort(&self) -> bool {
         let mut inner = self.inner.lock();
+        if inner.committed {
+            return false;
+        }
         let was = inner.wanted.take().is_some();
         self.stopping.store(false, Ordering::Release);
         self.changed.notify_all();
         was
+    }
+
+    /// From here on the end cannot be taken back (X3); `false` when it has been.
+    fn commit(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.committed = inner.wanted.is_some();
+        inner.committed
     }
 
     /// Whether the end is under way.
@@ -182,9 +195,13 @@ impl Phase {
     }
 }
 
-/// Sees the end through; called by the thread that waited for the request.
-pub(crate) fn run(server: &Arc<Server>, options: ShutdownOptions) {
+/// Sees the end through; called by the thread that waited for the request. `false` when the request
+/// has been taken back.
+pub(crate) fn run(server: &Arc<Server>, options: ShutdownOptions) -> bool {
     log::notice(format_args!("User requested shutdown..."));
+    if !server.stop.commit() {
+        return false;
+    }
     // A second beyond the workers' own patience, so that they report first.
     let deadline = Instant::now() + server.stop.patience(&server.live()) + Duration::from_secs(1);
     log::notice(format_args!("Shutdown: {options}"));
@@ -198,6 +215,7 @@ pub(crate) fn run(server: &Arc<Server>, options: ShutdownOptions) {
             phase.name()
         ));
     }
+    true
 }
 
 /// The end of a server that could not start: no phases, no log.
@@ -234,5 +252,8 @@ mod tests {
         assert_eq!(stop.wait_for_request(), expected);
         assert!(stop.abort() && !stop.is_requested());
         assert_eq!(stop.options(), None);
+        assert!(!stop.commit());
+        assert!(stop.request(ShutdownOptions::default()) && stop.commit());
+        assert!(!stop.abort() && stop.is_requested());
     }
 }

@@ -27,12 +27,15 @@ use crate::table::Command;
 mod acl;
 mod client;
 mod cluster;
+mod command;
 mod config;
 mod connection;
+mod debug;
 mod module;
 mod monitor;
 mod pubsub;
 mod replication;
+mod shutdown;
 mod transaction;
 
 /// The code behind a row.
@@ -103,12 +106,15 @@ pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
         acl::ROWS,
         client::ROWS,
         cluster::ROWS,
+        command::ROWS,
         config::ROWS,
         connection::ROWS,
+        debug::ROWS,
         module::ROWS,
         monitor::ROWS,
         pubsub::ROWS,
         replication::ROWS,
+        shutdown::ROWS,
         transaction::ROWS,
     ];
     FAMILIES

@@ -2,6 +2,8 @@
 //!
 //! Connections are looked at in slices, so that each is seen once a second however many there are.
 
+use std::sync::atomic::Ordering;
+
 use io::{Close, Driver};
 use store::{CycleLimits, Gates, Turn};
 
@@ -31,6 +33,10 @@ impl<D: Driver> Worker<'_, D> {
         let now_ms = self.engine.desk.monotonic_ms;
         // From now, not from the last time: a worker that was late does not run twice at once.
         self.cron.next_ms = now_ms + 1_000 / hz;
+        // Relaxed: DEBUG's switch, by itself.
+        if self.engine.server.cron_paused.load(Ordering::Relaxed) {
+            return;
+        }
         self.look_at_connections(hz as usize);
         if self.index() == 0 {
             self.expire(hz as u64);

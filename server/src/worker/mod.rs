@@ -245,6 +245,11 @@ impl<'w, D: Driver> Worker<'w, D> {
                     }
                 }
                 Letter::Stop => self.begin_stop(),
+                // The one sleep of a worker: it is what the command is for.
+                Letter::Stall { until } => {
+                    std::thread::sleep(until.saturating_duration_since(std::time::Instant::now()));
+                    self.read_clock();
+                }
             }
         }
         self.letters = letters;
