@@ -52,11 +52,7 @@ pub(super) fn replybuffer(call: &mut AdminCall<'_, '_>) -> Result<(), CommandErr
         if !is_number && !is_word(3, "never") && !is_word(3, "reset") {
             return Err(CommandError::NotInteger);
         }
-    } else if is_word(2, "resizing") {
-        if !is_number {
-            return Err(CommandError::NotInteger);
-        }
-    } else {
+    } else if !is_word(2, "resizing") {
         return Err(super::unknown(call));
     }
     call.reply.ok();
