@@ -5,6 +5,12 @@ use resp::Proto;
 
 use crate::admin::AdminCall;
 
+#[allow(
+    clippy::approx_constant,
+    reason = "Redis's number: tests compare its digits"
+)]
+const DOUBLE: f64 = 3.141;
+
 /// DEBUG PROTOCOL type
 pub(super) fn protocol(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     let word = call.args.get(2).to_ascii_lowercase();
@@ -12,7 +18,7 @@ pub(super) fn protocol(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError>
     match word.as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.int(12_345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(DOUBLE),
         b"null" => reply.null(),
         b"array" => {
             reply.array(3);
