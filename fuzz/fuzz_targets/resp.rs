@@ -52,7 +52,7 @@ fn parse<'p>(
                 Ok(Parsed::Request(request)) => {
                     let args = batch.args(&input, request);
                     assert!(!args.is_empty() && args.len() == request.argc());
-                    let owned = args.to_owned();
+                    let owned = args.try_to_owned().expect("memory");
                     assert!(owned.as_args().iter().eq(args.iter()));
                     requests.push(args.iter().map(<[u8]>::to_vec).collect());
                 }
