@@ -22,6 +22,15 @@ mod socket;
 mod token;
 mod waker;
 
+/// What waits for the network on this system: INFO's `multiplexing_api`.
+pub const NAME: &str = if cfg!(windows) {
+    "iocp"
+} else if cfg!(target_os = "linux") {
+    "epoll"
+} else {
+    "kqueue"
+};
+
 pub use address::Address;
 pub use backend::*;
 pub use chunk::{Chunk, Chunks};

@@ -26,6 +26,7 @@ pub mod crash;
 pub mod desk;
 mod dispatch;
 mod execute;
+pub mod info;
 mod input;
 pub mod latency;
 pub mod listen;

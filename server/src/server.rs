@@ -13,7 +13,7 @@
 //! instructions and under which nothing else is locked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -90,6 +90,8 @@ pub struct Server {
     pub blocked_clients: AtomicU32,
     /// DEBUG PAUSE-CRON: the timers do nothing.
     pub cron_paused: AtomicBool,
+    /// Bytes that were in use before the first client came: INFO's `used_memory_startup`.
+    pub startup_bytes: AtomicU64,
     live: ArcSwap<Live>,
     statistics: ArcSwap<Statistics>,
 }
@@ -136,6 +138,7 @@ impl Server {
             watching_clients: AtomicU32::new(0),
             blocked_clients: AtomicU32::new(0),
             cron_paused: AtomicBool::new(false),
+            startup_bytes: AtomicU64::new(0),
             statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),
             live: ArcSwap::from_pointee(Live::default()),
             commands,
@@ -143,6 +146,10 @@ impl Server {
             start,
         };
         server.set_live(live);
+        // Relaxed: a figure, written once before anybody reads it.
+        server
+            .startup_bytes
+            .store(os::alloc::used_bytes_exact(), Ordering::Relaxed);
         Ok(Arc::new(server))
     }
 

@@ -231,6 +231,8 @@ counters! {
     timed_out_clients,
     /// Connections that a panic in a handler has cost.
     panics,
+    /// `expire_cycle_cpu_milliseconds`, in µs.
+    expire_us,
     /// Keys removed by the active expire cycle.
     active_expired,
 }

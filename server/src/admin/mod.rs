@@ -31,6 +31,7 @@ mod command;
 mod config;
 mod connection;
 mod debug;
+mod info;
 mod module;
 mod monitor;
 mod pubsub;
@@ -110,6 +111,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
         config::ROWS,
         connection::ROWS,
         debug::ROWS,
+        info::ROWS,
         module::ROWS,
         monitor::ROWS,
         pubsub::ROWS,

@@ -109,7 +109,9 @@ impl<D: Driver> Worker<'_, D> {
             (net.monotonic() - began).as_micros() < budget_us
         });
         desk.figures.active_expired.add(cycle.expired);
-        let took_ms = (self.net.monotonic() - began).as_millis() as u64;
+        let took = self.net.monotonic() - began;
+        desk.figures.expire_us.add(took.as_micros() as u64);
+        let took_ms = took.as_millis() as u64;
         let threshold = desk.live.latency_monitor_threshold_ms;
         if threshold > 0 && took_ms >= threshold {
             let unix_s = desk.clock_ms.div_euclid(1_000);

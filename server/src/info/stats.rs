@@ -1,0 +1,142 @@
+//! The section Stats.
+
+use super::{Page, View};
+
+pub(super) fn stats(page: &mut Page, view: &View<'_>) {
+    let server = view.server;
+    let totals = server.statistics().totals();
+    let store = server.store.stats();
+    let rates = server.rates.lock().clone();
+    let kib = |bytes: f64| format!("{:.2}", bytes / 1024.0);
+    let whole = |rate: f64| rate.round() as u64;
+
+    page.field("total_connections_received", totals.connections_received);
+    page.field("total_commands_processed", totals.commands_processed);
+    page.field(
+        "instantaneous_ops_per_sec",
+        whole(rates.commands.per_second()),
+    );
+    page.field("total_net_input_bytes", totals.net_input_bytes);
+    page.field("total_net_output_bytes", totals.net_output_bytes);
+    zeros(
+        page,
+        &["total_net_repl_input_bytes", "total_net_repl_output_bytes"],
+    );
+    page.field(
+        "instantaneous_input_kbps",
+        kib(rates.input_bytes.per_second()),
+    );
+    page.field(
+        "instantaneous_output_kbps",
+        kib(rates.output_bytes.per_second()),
+    );
+    page.field("instantaneous_input_repl_kbps", kib(0.0));
+    page.field("instantaneous_output_repl_kbps", kib(0.0));
+    page.field("rejected_connections", totals.connections_rejected);
+    zeros(
+        page,
+        &[
+            "sync_full",
+            "sync_partial_ok",
+            "sync_partial_err",
+            "expired_subkeys",
+        ],
+    );
+    page.field("expired_keys", store.expired_keys);
+    page.ratio("expired_stale_perc", store.expired_stale_perc);
+    page.field(
+        "expired_time_cap_reached_count",
+        store.expired_time_cap_reached,
+    );
+    page.field("expire_cycle_cpu_milliseconds", totals.expire_us / 1_000);
+    zeros(
+        page,
+        &[
+            "evicted_keys",
+            "evicted_clients",
+            "evicted_scripts",
+            "total_eviction_exceeded_time",
+            "current_eviction_exceeded_time",
+        ],
+    );
+    page.field("keyspace_hits", store.keyspace_hits);
+    page.field("keyspace_misses", store.keyspace_misses);
+    zeros(
+        page,
+        &[
+            "pubsub_channels",
+            "pubsub_patterns",
+            "pubsubshard_channels",
+            "latest_fork_usec",
+            "total_forks",
+            "migrate_cached_sockets",
+            "slave_expires_tracked_keys",
+            "active_defrag_hits",
+            "active_defrag_misses",
+            "active_defrag_key_hits",
+            "active_defrag_key_misses",
+            "total_active_defrag_time",
+            "current_active_defrag_time",
+            "tracking_total_keys",
+            "tracking_total_items",
+            "tracking_total_prefixes",
+            "unexpected_error_replies",
+        ],
+    );
+    page.field("total_error_replies", totals.error_replies);
+    page.field("dump_payload_sanitizations", 0);
+    page.field("total_reads_processed", totals.reads_processed);
+    page.field("total_writes_processed", totals.writes_processed);
+    // Every worker reads and writes for itself: with several, all of it happens on such threads.
+    let threaded = server.start.workers > 1;
+    let by_threads = |n: u64| if threaded { n } else { 0 };
+    page.field(
+        "io_threaded_reads_processed",
+        by_threads(totals.reads_processed),
+    );
+    page.field(
+        "io_threaded_writes_processed",
+        by_threads(totals.writes_processed),
+    );
+    page.field(
+        "io_threaded_total_prefetch_batches",
+        totals.prefetch_batches,
+    );
+    page.field(
+        "io_threaded_total_prefetch_entries",
+        totals.prefetch_entries,
+    );
+    page.field(
+        "client_query_buffer_limit_disconnections",
+        totals.query_buffer_disconnections,
+    );
+    page.field(
+        "client_output_buffer_limit_disconnections",
+        totals.output_buffer_disconnections,
+    );
+    zeros(page, &["reply_buffer_shrinks", "reply_buffer_expands"]);
+    page.field("eventloop_cycles", totals.turns);
+    page.field("eventloop_duration_sum", totals.turns_us);
+    page.field("eventloop_duration_cmd_sum", totals.commands_us);
+    let turns = rates.turns.per_second();
+    page.field("instantaneous_eventloop_cycles_per_sec", whole(turns));
+    let mean_us = if turns > 0.0 {
+        rates.turns_us.per_second() / turns
+    } else {
+        0.0
+    };
+    page.field("instantaneous_eventloop_duration_usec", whole(mean_us));
+    page.field("acl_access_denied_auth", totals.denied_auth);
+    page.field("acl_access_denied_cmd", totals.denied_command);
+    zeros(
+        page,
+        &["acl_access_denied_key", "acl_access_denied_channel"],
+    );
+}
+
+/// What cannot happen yet has happened never.
+fn zeros(page: &mut Page, names: &[&str]) {
+    for name in names {
+        page.field(name, 0);
+    }
+}
