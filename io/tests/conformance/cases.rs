@@ -3,8 +3,8 @@
 use crate::app::{App, Manner, pattern};
 use crate::world::{Client, World, loopback, loopback_v6};
 use io::{
-    Address, Chunk, Chunks, Close, Completion, Driver, LINGER, ListenOptions, Sent, SocketOptions,
-    Token, is_cancelled,
+    Chunk, Chunks, Close, Completion, Driver, LINGER, ListenOptions, Sent, SocketOptions, Token,
+    is_cancelled,
 };
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -648,7 +648,7 @@ pub(crate) fn unix_socket<W: World>(world: &W) {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(app.address, Address::Unix(path.clone()));
+    assert_eq!(app.address, io::Address::Unix(path.clone()));
     let (mut client, token) = app.client(world);
     assert_eq!(
         app.net.local_address(token).expect("bound").to_string(),

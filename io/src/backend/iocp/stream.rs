@@ -1,0 +1,223 @@
+//! One connection: what is known about it, what is asked of it, and the three things that it does:
+//! receive, flush, die.
+
+use super::op::SLICES;
+use crate::pool::{Pool, receive_once};
+use crate::{Address, Chunks, Completion, Token};
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use windows_sys::Win32::Networking::WinSock::WSAENOBUFS;
+
+/// Bytes of one send. The kernel copies or locks all of them, and a peer that does not read must not
+/// make it hold a hundred megabytes.
+pub(super) const PART_BYTES_MAX: usize = 1 << 20;
+/// A part this small is tried again later rather than made smaller.
+const PART_BYTES_MIN: usize = 4 << 10;
+/// Bytes of one connection's output in one turn, while the peer takes them.
+pub(super) const FLUSH_BYTES_MAX: usize = 4 << 20;
+
+/// What is asked for.
+#[derive(Debug, Default)]
+pub(super) enum Want {
+    #[default]
+    Nothing,
+    /// Bytes in a pool buffer.
+    Pool,
+    /// Bytes at the end of this one.
+    Into(Vec<u8>),
+    /// Only to be told.
+    Readable,
+    /// Cancelled: the buffer is to be given back.
+    GivenBack(Vec<u8>),
+}
+
+/// How far a flush came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flush {
+    All,
+    /// The kernel takes no more now.
+    Blocked,
+    /// The kernel would take more, but others wait.
+    Enough,
+}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) socket: socket2::Socket,
+    pub(super) peer: Address,
+    pub(super) want: Want,
+    /// Output that waits for its turn or for the system's memory (S2).
+    pub(super) sending: Option<Chunks>,
+    /// Output is the kernel's (S2).
+    pub(super) send_in_flight: bool,
+    /// Bytes of the next part: fewer when the kernel was short of memory.
+    pub(super) part_bytes: usize,
+    /// The kernel may have bytes, the end or an error for us.
+    pub(super) readable: bool,
+    /// The peer's end or an error has been seen: `readable` for good.
+    pub(super) ended: bool,
+    /// A receive of no bytes is under way (S1).
+    pub(super) probing: bool,
+    /// The port says nothing of what succeeds at once.
+    pub(super) skips: bool,
+    /// Stands in the loop's `ready`.
+    pub(super) queued: bool,
+    pub(super) connecting: bool,
+    pub(super) dying: bool,
+    /// A dying stream has ended its own direction.
+    shut: bool,
+}
+
+impl Stream {
+    pub(super) fn new(socket: socket2::Socket, peer: Address) -> Stream {
+        Stream {
+            socket,
+            peer,
+            want: Want::Nothing,
+            sending: None,
+            send_in_flight: false,
+            part_bytes: PART_BYTES_MAX,
+            readable: false,
+            ended: false,
+            probing: false,
+            skips: false,
+            queued: false,
+            connecting: false,
+            dying: false,
+            shut: false,
+        }
+    }
+
+    /// Whether a send has not completed.
+    #[inline]
+    pub(super) fn is_sending(&self) -> bool {
+        self.send_in_flight || self.sending.is_some()
+    }
+
+    /// Whether somebody must be told when there is something to receive, and nobody is on the watch.
+    #[inline]
+    pub(super) fn needs_probe(&self) -> bool {
+        let wanted = match self.want {
+            Want::Pool | Want::Into(_) | Want::Readable => true,
+            Want::Nothing | Want::GivenBack(_) => self.dying && self.shut,
+        };
+        wanted && !self.readable && !self.probing
+    }
+
+    /// Whether a receiving operation can end now.
+    #[inline]
+    pub(super) fn can_receive(&self) -> bool {
+        self.readable || matches!(self.want, Want::GivenBack(_))
+    }
+
+    /// Does what is asked for, as far as that is possible now.
+    #[inline]
+    pub(super) fn receive(&mut self, token: Token, pool: &mut Pool) -> Option<Completion> {
+        let (mut buf, pooled) = match std::mem::take(&mut self.want) {
+            Want::Nothing => return None,
+            Want::Readable => return Some(Completion::Readable { token }),
+            Want::GivenBack(buf) => {
+                let result = Err(crate::cancelled());
+                return Some(Completion::Received { token, buf, result });
+            }
+            Want::Pool => (pool.take(), true),
+            Want::Into(buf) => (buf, false),
+        };
+        match self.receive_now(&mut buf) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.want = if pooled {
+                    pool.give(buf);
+                    Want::Pool
+                } else {
+                    Want::Into(buf)
+                };
+                None
+            }
+            result => Some(Completion::Received { token, buf, result }),
+        }
+    }
+
+    /// One read, with what it tells about the next: one that left room has emptied the kernel, and
+    /// the next byte ends the next probe.
+    #[inline]
+    fn receive_now(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        let result = receive_once(&self.socket, buf);
+        match &result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                (self.readable, self.ended) = (false, false);
+            }
+            // The end and errors stay readable, so that whoever asks again hears again.
+            Ok(0) | Err(_) => self.ended = true,
+            Ok(_) => self.readable = self.ended || buf.len() == buf.capacity(),
+        }
+        result
+    }
+
+    /// Sends without waiting until all is gone, the kernel takes no more, or it is enough for one
+    /// turn. Not while a send is the kernel's.
+    #[inline]
+    pub(super) fn flush(&mut self, chunks: &mut Chunks) -> io::Result<Flush> {
+        let mut sent = 0;
+        while !chunks.is_empty() {
+            if sent >= FLUSH_BYTES_MAX {
+                return Ok(Flush::Enough);
+            }
+            let result = match chunks.as_single() {
+                Some(bytes) => self.socket.send(&bytes[..bytes.len().min(PART_BYTES_MAX)]),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let count = chunks.slices(&mut slices, PART_BYTES_MAX);
+                    self.socket.send_vectored(&slices[..count])
+                }
+            };
+            match result {
+                Ok(n) => {
+                    chunks.advance(n);
+                    sent += n;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_short(&error) => {
+                    return Ok(Flush::Blocked);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Flush::All)
+    }
+
+    /// A part was too much for the system's memory: the next is smaller. Gives whether it can be
+    /// tried at once; otherwise it is to be tried later.
+    pub(super) fn shrink_part(&mut self) -> bool {
+        self.part_bytes /= 2;
+        if self.part_bytes >= PART_BYTES_MIN {
+            return true;
+        }
+        self.part_bytes = PART_BYTES_MIN;
+        false
+    }
+
+    /// One step of dying; gives whether it is over.
+    pub(super) fn die_on(&mut self, pool: &mut Pool) -> bool {
+        if self.is_sending() {
+            // What the peer says meanwhile can wait; that it has gone cannot, and the send tells.
+            return false;
+        }
+        if !self.shut {
+            self.shut = true;
+            if self.socket.shutdown(Shutdown::Write).is_err() {
+                return true;
+            }
+        }
+        let mut buf = pool.take();
+        let result = self.receive_now(&mut buf);
+        pool.give(buf);
+        match result {
+            Ok(n) => n == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Whether the system was short of memory.
+pub(super) fn is_short(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(WSAENOBUFS)
+}
