@@ -10,7 +10,10 @@
 //! `Input`, with the requests already cut.
 //!
 //! N1  `requests[next..]` have not run; their words lie in `bytes` and `batch`.
-//! N2  `consumed` is where the parser goes on; nothing before it is looked at again.
+//! N2  `touched` is the first request whose keys have not been touched ahead.
+//! N3  `consumed` is where the parser goes on; nothing before it is looked at again.
+
+use std::cell::Cell;
 
 use resp::{Batch, Parsed, Parser, ProtocolError, Request};
 
@@ -51,6 +54,8 @@ pub(crate) struct Input {
     pub(crate) batch: Batch,
     pub(crate) requests: Vec<Cut>,
     pub(crate) next: usize,
+    /// A cell, because the words of the requests are borrowed while it moves.
+    pub(crate) touched: Cell<usize>,
     pub(crate) behind: Behind,
     /// How often the request at `next` has found a shard held.
     pub(crate) tries: u32,
@@ -64,6 +69,7 @@ impl Input {
             batch: Batch::default(),
             requests: Vec::new(),
             next: 0,
+            touched: Cell::new(0),
             behind: Behind::Rest,
             tries: 0,
         }
@@ -91,6 +97,7 @@ impl Input {
         self.requests.clear();
         self.batch.clear();
         self.next = 0;
+        self.touched.set(0);
         self.behind = Behind::More;
         while self.requests.len() < wanted {
             match parser.next(&self.bytes, &mut self.consumed, &mut self.batch, limits) {
@@ -118,6 +125,7 @@ impl Input {
         self.requests.clear();
         self.batch.clear();
         self.next = 0;
+        self.touched.set(0);
         if rest == 0 {
             (Vec::new(), Some(bytes))
         } else if consumed == 0 && rest > bytes.capacity() / 2 {

@@ -121,7 +121,7 @@ impl Bench {
             let keys: [Key<'_>; BATCH] = std::array::from_fn(|i| self.store.key(&names[i]));
             for stage in [Stage::Segment, Stage::Word, Stage::Entry] {
                 keys.iter()
-                    .for_each(|key| self.store.prefetch(stage, 0, *key));
+                    .for_each(|key| self.store.prefetch(stage, 0, key.spot()));
             }
             keys.iter().for_each(|key| f(self, *key));
         }

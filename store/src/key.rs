@@ -23,6 +23,22 @@ impl HashSeed {
     }
 }
 
+/// Where a key lies, without its bytes: what touching ahead needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot(Hash);
+
+impl Spot {
+    #[inline]
+    pub(crate) fn shard(self) -> usize {
+        self.0.shard() % SHARDS
+    }
+
+    #[inline]
+    pub(crate) fn hash(self) -> Hash {
+        self.0
+    }
+}
+
 /// A key's bytes and their hash under this store's seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'k> {
@@ -49,6 +65,13 @@ impl<'k> Key<'k> {
     pub fn shard(self) -> usize {
         // A model has fewer shards; in the ordinary build the remainder is the number itself.
         self.hash.shard() % SHARDS
+    }
+
+    /// Where it lies.
+    #[inline]
+    #[must_use]
+    pub fn spot(self) -> Spot {
+        Spot(self.hash)
     }
 
     #[inline]

@@ -38,7 +38,7 @@ pub use error::{Busy, Refused, WrongType};
 pub use event::{Event, EventClass, Events};
 pub use expire::{Cycle, CycleLimits};
 pub use gate::Gates;
-pub use key::Key;
+pub use key::{Key, Spot};
 pub use log::{LogReader, Merge};
 pub use plan::{Done, Freeing, Plan, Turn};
 pub use prefetch::Stage;

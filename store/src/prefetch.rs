@@ -9,7 +9,7 @@
 //! taken between any two touches, and behind a locked instruction the processor starts no load before
 //! those in front of it are there, so a single miss in a stage would be waited for in full.
 
-use crate::key::Key;
+use crate::key::Spot;
 use crate::store::Store;
 
 /// The stages, one pass over the batch each, in this order.
@@ -26,13 +26,13 @@ pub enum Stage {
 impl Store {
     /// Runs one stage for one key.
     #[inline]
-    pub fn prefetch(&self, stage: Stage, db: u32, key: Key<'_>) {
-        self.shards.outside(key.shard()).look_now(|data| {
+    pub fn prefetch(&self, stage: Stage, db: u32, spot: Spot) {
+        self.shards.outside(spot.shard()).look_now(|data| {
             if let Some(table) = data.tables.get(db) {
                 match stage {
-                    Stage::Segment => table.prefetch_segment(key.hash()),
-                    Stage::Word => table.prefetch_word(key.hash()),
-                    Stage::Entry => table.prefetch_entry(key.hash()),
+                    Stage::Segment => table.prefetch_segment(spot.hash()),
+                    Stage::Word => table.prefetch_word(spot.hash()),
+                    Stage::Entry => table.prefetch_entry(spot.hash()),
                 }
             }
         });

@@ -332,7 +332,7 @@ fn a_prefetch_changes_nothing() {
     set(&mut narrow(&store, b"k", 0, &mut scratch), b"k", None);
     for key in [&b"k"[..], b"missing"] {
         for stage in [Stage::Segment, Stage::Word, Stage::Entry] {
-            (0..3).for_each(|db| store.prefetch(stage, db, store.key(key)));
+            (0..3).for_each(|db| store.prefetch(stage, db, store.key(key).spot()));
         }
     }
     assert_eq!((store.keys(0), store.keys(1)), (1, 0));

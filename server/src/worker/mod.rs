@@ -63,6 +63,8 @@ pub struct Worker<'w, D> {
     dirty: Vec<usize>,
     /// Those of one batch; kept for its memory.
     group: Vec<usize>,
+    /// Keys that are about to be touched; kept for its memory.
+    window: serve::Window,
     #[expect(
         clippy::vec_box,
         reason = "they move between here and connections as boxes"
@@ -101,6 +103,7 @@ impl<'w, D: Driver> Worker<'w, D> {
             parked: Vec::new(),
             dirty: Vec::new(),
             group: Vec::new(),
+            window: Vec::new(),
             inputs: Vec::new(),
             spares: Vec::new(),
             letters: VecDeque::new(),
