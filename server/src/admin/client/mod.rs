@@ -12,7 +12,7 @@
 //! state word (`crate::clients`). TRACKING, CACHING and GETREDIR are not built: TRACKINGINFO says that
 //! tracking is off, which is true.
 //!
-//! Checked by: tests/transcripts/connection/client.txt.
+//! Checked by: tests/transcripts/connection/client.txt, server/tests/client.rs.
 
 use commands::CommandError;
 use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};

@@ -6,7 +6,7 @@
 //! Of two pauses the later end and the stricter mode hold, so the second of two tools that pause
 //! cannot shorten what the first relies on. A pause of everything holds UNPAUSE too.
 //!
-//! Checked by: tests/transcripts/connection/client.txt.
+//! Checked by: tests/transcripts/connection/client.txt, server/tests/client.rs.
 
 use commands::CommandError;
 use commands::spec::{Arity, CommandSpec, Locks};
