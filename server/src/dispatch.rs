@@ -102,16 +102,17 @@ impl Engine<'_> {
         }
         let skip = seat.session.reply_mode == ReplyMode::SkipNext;
         if skip {
-            seat.session.reply_mode = ReplyMode::On;
+            seat.session.reply_mode = ReplyMode::Skipping;
         }
         let mark = seat.reply.mark();
         let served = self.judge(seat, id, args);
         match served {
             Served::Parked(_) if skip => seat.session.reply_mode = ReplyMode::SkipNext,
-            _ if skip || seat.session.reply_mode == ReplyMode::Off => {
-                seat.reply.truncate_to(mark);
-            }
+            _ if seat.session.reply_mode != ReplyMode::On => seat.reply.truncate_to(mark),
             _ => {}
+        }
+        if seat.session.reply_mode == ReplyMode::Skipping {
+            seat.session.reply_mode = ReplyMode::On;
         }
         served
     }

@@ -21,6 +21,8 @@ pub enum ReplyMode {
     Off,
     /// CLIENT REPLY SKIP was just called: the *next* command's reply is left out.
     SkipNext,
+    /// That next command is running; CLIENT REPLY ON makes its own reply heard all the same.
+    Skipping,
 }
 
 /// A command that waits for EXEC.

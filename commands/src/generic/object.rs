@@ -1,6 +1,6 @@
 //! OBJECT: how the server holds a value. None of these counts as a use of the key.
 
-use store::{Access, Look};
+use store::{Access, Look, Str};
 
 use crate::spec::{Acl, Arity, CommandSpec, Flags, KeyAt, KeyFlags, Keys};
 use crate::{Call, CommandError};
@@ -115,8 +115,8 @@ fn access(call: &mut Call<'_, '_>) -> Option<Access> {
 
 /// OBJECT REFCOUNT key
 ///
-/// Values are never shared between keys in a way that a client could see, so it is always 1; Redis
-/// answers 2147483647 for small integers, which it shares.
+/// Values are never shared between keys in a way that a client could see, so it is 1; for small
+/// integers it is what Redis answers, which keeps one object of each for all keys.
 const REFCOUNT: CommandSpec = CommandSpec {
     name: "refcount",
     summary: "Tells how many references a value has.",
@@ -124,10 +124,20 @@ const REFCOUNT: CommandSpec = CommandSpec {
     ..ENCODING
 };
 
+/// Redis shares the integers below this.
+const SHARED_INTEGERS: i64 = 10_000;
+
 fn refcount(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
-    if access(call).is_some() {
-        call.reply.int(1);
-    }
+    let key = call.key(2);
+    let Some(entry) = call.unit.look_up(key, Look::NoNotify) else {
+        call.reply.null();
+        return Ok(());
+    };
+    let count = match entry.string() {
+        Ok(Str::Int(n)) if (0..SHARED_INTEGERS).contains(&n) => i32::MAX,
+        _ => 1,
+    };
+    call.reply.int(i64::from(count));
     Ok(())
 }
 
