@@ -56,6 +56,11 @@ const SLOTS: usize = 256;
 /// What a slot holds back at most.
 const STEP: isize = 32 * 1024;
 
+/// From this much memory in use on, Linux may give us huge pages. mimalloc asks for them, and a store
+/// wants them: without, a pipelined GET costs a seventh to a third more (address translation). But an empty server
+/// touches a little here and there, which as huge pages is 14 MiB and as small ones 4.5.
+const HUGE_PAGES_FROM: isize = 8 << 20;
+
 /// mimalloc's blocks are aligned to this without being asked. `.cargo/config.toml` builds it with
 /// `MI_MAX_ALIGN_SIZE=8`, so that an entry of 56 bytes takes 56 and not 64; whoever builds without
 /// that flag gets blocks that are aligned better than this promises, and larger ones.
@@ -218,7 +223,10 @@ fn flush(at: usize, net: isize) {
     let total = TOTAL.fetch_add(net, Relaxed) + net;
     system::add(&SLOT[at].net, -net, at == SLOTS - 1);
     if total > PEAK.load(Relaxed) {
-        PEAK.fetch_max(total, Relaxed);
+        let peak = PEAK.fetch_max(total, Relaxed);
+        if peak <= HUGE_PAGES_FROM && total > HUGE_PAGES_FROM {
+            system::allow_huge_pages();
+        }
     }
 }
 
@@ -352,6 +360,19 @@ mod tests {
             );
         }
         assert_eq!(used_bytes_exact(), before);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn huge_pages_come_with_the_need() {
+        // SAFETY: asks for a property of the process.
+        let refused = || unsafe { libc::prctl(libc::PR_GET_THP_DISABLE, 0, 0, 0, 0) };
+        // The other tests need less.
+        assert_eq!(refused(), 1, "they are refused before main");
+        with_block(2 * HUGE_PAGES_FROM.unsigned_abs(), 8, |_| {
+            assert_eq!(refused(), 0);
+        });
+        assert_eq!(refused(), 0, "and stay allowed");
     }
 
     /// The flag in `.cargo/config.toml` has reached mimalloc.

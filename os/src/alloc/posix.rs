@@ -51,3 +51,43 @@ pub(super) fn set_refused(size: usize, now_us: u64) {
 pub(super) fn refused() -> (usize, u64) {
     REFUSED.get()
 }
+
+/// Huge pages: see [`super::HUGE_PAGES_FROM`].
+#[cfg(target_os = "linux")]
+mod huge {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    /// Whether it was us who switched them off.
+    static SWITCHED_OFF: AtomicBool = AtomicBool::new(false);
+
+    /// Before `main` and before the first allocation, while there is one thread: pages that have been
+    /// touched as huge ones stay so.
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static FIRST: extern "C" fn() = off;
+
+    extern "C" fn off() {
+        // SAFETY: asks for a property of the process.
+        if unsafe { libc::prctl(libc::PR_GET_THP_DISABLE, 0, 0, 0, 0) } == 0 {
+            // SAFETY: changes what later page faults get, and nothing that we have.
+            let done = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
+            SWITCHED_OFF.store(done == 0, Relaxed);
+        }
+    }
+
+    #[cold]
+    pub(in super::super) fn on() {
+        if SWITCHED_OFF.swap(false, Relaxed) {
+            // SAFETY: as above. Where the system refuses, pages stay small.
+            unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 0, 0, 0, 0) };
+        }
+    }
+}
+
+/// Huge pages are the system's own affair here.
+#[cfg(not(target_os = "linux"))]
+mod huge {
+    pub(in super::super) fn on() {}
+}
+
+pub(super) use huge::on as allow_huge_pages;

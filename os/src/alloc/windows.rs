@@ -34,3 +34,6 @@ pub(super) fn set_refused(size: usize, now_us: u64) {
 pub(super) fn refused() -> (usize, u64) {
     (SIZE.load(Relaxed), WHEN_US.load(Relaxed))
 }
+
+/// Windows gives large pages only to those who may lock memory: there is nothing to allow.
+pub(super) fn allow_huge_pages() {}
