@@ -65,6 +65,8 @@ pub(crate) struct Connection {
     pub(crate) blob: Option<Incoming>,
     pub(crate) input: Option<Box<Input>>,
     pub(crate) parked: Option<Wait>,
+    /// In the server's count of blocked clients.
+    pub(crate) is_counted_paused: bool,
     pub(crate) reply: Reply,
     pub(crate) receiving: Receiving,
     /// Bytes that the driver still has to send.
@@ -95,6 +97,7 @@ impl Connection {
             blob: None,
             input: None,
             parked: None,
+            is_counted_paused: false,
             reply: Reply::default(),
             receiving: Receiving::Nothing,
             sending_bytes: 0,

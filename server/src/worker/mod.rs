@@ -342,11 +342,7 @@ impl<'w, D: Driver> Worker<'w, D> {
                 .watching_clients
                 .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         }
-        if connection.parked == Some(Wait::Gate) {
-            server
-                .blocked_clients
-                .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-        }
+        self.count_paused(&mut connection, false);
         if let Some(input) = connection.input.take() {
             self.keep_input(input);
         }

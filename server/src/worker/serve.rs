@@ -37,15 +37,8 @@ impl<D: Driver> Worker<'_, D> {
             let Some(connection) = &mut self.connections[place] else {
                 continue;
             };
-            match connection.parked.take() {
-                Some(Wait::Gate) => {
-                    self.engine
-                        .server
-                        .blocked_clients
-                        .fetch_sub(1, Ordering::Relaxed);
-                }
-                Some(Wait::Shard) => {}
-                None => continue,
+            if connection.parked.take().is_none() {
+                continue;
             }
             self.ready.push_back(place);
         }
@@ -169,6 +162,18 @@ impl<D: Driver> Worker<'_, D> {
         true
     }
 
+    /// Counts a connection among the blocked ones from its first parking at a gate until it has got
+    /// through: one that merely comes again stays counted, so that INFO in the same turn sees it.
+    pub(super) fn count_paused(&self, connection: &mut Connection, is_paused: bool) {
+        let count = &self.engine.server.blocked_clients;
+        match (connection.is_counted_paused, is_paused) {
+            (false, true) => count.fetch_add(1, Ordering::Relaxed),
+            (true, false) => count.fetch_sub(1, Ordering::Relaxed),
+            _ => return,
+        };
+        connection.is_counted_paused = is_paused;
+    }
+
     /// Runs the requests that were cut for a connection, and sees what stands behind them.
     fn serve_one(&mut self, place: usize) {
         let Some(mut connection) = self.connections[place].take() else {
@@ -185,6 +190,8 @@ impl<D: Driver> Worker<'_, D> {
         }
         self.engine.desk.tick = os::clock::ticks();
         let fate = self.run_requests(&mut connection, &mut input);
+        let is_paused = matches!(fate, Fate::Parked(Wait::Gate));
+        self.count_paused(&mut connection, is_paused);
         connection.publish();
         match fate {
             Fate::Served => {
@@ -193,12 +200,6 @@ impl<D: Driver> Worker<'_, D> {
             }
             Fate::Parked(wait) => {
                 connection.parked = Some(wait);
-                if wait == Wait::Gate {
-                    self.engine
-                        .server
-                        .blocked_clients
-                        .fetch_add(1, Ordering::Relaxed);
-                }
                 connection.input = Some(input);
                 connection.publish();
                 self.connections[place] = Some(connection);
