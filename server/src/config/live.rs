@@ -29,14 +29,6 @@ pub(super) fn of(values: &[Value]) -> Live {
         1 => Protected::Yes,
         _ => Protected::Local,
     };
-    let output_limits = match value("client-output-buffer-limit") {
-        Value::Limits(limits) => limits.map(|[hard_bytes, soft_bytes, soft_seconds]| OutputLimit {
-            hard_bytes,
-            soft_bytes,
-            soft_seconds,
-        }),
-        other => panic!("limits expected, not {other:?}"),
-    };
     let requirepass = match value("requirepass") {
         Value::Text(text) if !text.is_empty() => Some(text.clone()),
         _ => None,
@@ -63,17 +55,11 @@ pub(super) fn of(values: &[Value]) -> Live {
         protected_mode: flag("protected-mode"),
         requirepass,
         query_buffer_bytes_max: unsigned("client-query-buffer-limit"),
-        output_limits,
+        output_limits: output_limits(value("client-output-buffer-limit")),
         hz: small("hz"),
         dynamic_hz: flag("dynamic-hz"),
         prefetch_batch_max: usize::try_from(number("prefetch-batch-max-size")).unwrap_or(0),
-        latency_percentiles: match value("latency-tracking-info-percentiles") {
-            Value::Words(words) => words
-                .iter()
-                .filter_map(|w| std::str::from_utf8(w).ok()?.parse().ok())
-                .collect(),
-            other => panic!("percentiles expected, not {other:?}"),
-        },
+        latency_percentiles: percentiles(value("latency-tracking-info-percentiles")),
         active_expire_effort: small("active-expire-effort"),
         slowlog_slower_than_us: i64::try_from(number("slowlog-log-slower-than"))
             .unwrap_or(i64::MAX),
@@ -85,5 +71,26 @@ pub(super) fn of(values: &[Value]) -> Live {
         shutdown_timeout: Duration::from_secs(unsigned("shutdown-timeout")),
         busy_reply_threshold_ms: unsigned("busy-reply-threshold"),
         hide_user_data: flag("hide-user-data-from-log"),
+    }
+}
+
+fn output_limits(value: &Value) -> [OutputLimit; 3] {
+    match value {
+        Value::Limits(limits) => limits.map(|[hard_bytes, soft_bytes, soft_seconds]| OutputLimit {
+            hard_bytes,
+            soft_bytes,
+            soft_seconds,
+        }),
+        other => panic!("limits expected, not {other:?}"),
+    }
+}
+
+fn percentiles(value: &Value) -> Box<[f64]> {
+    match value {
+        Value::Words(words) => words
+            .iter()
+            .filter_map(|w| std::str::from_utf8(w).ok()?.parse().ok())
+            .collect(),
+        other => panic!("percentiles expected, not {other:?}"),
     }
 }

@@ -1,14 +1,23 @@
 //! The section Stats.
 
 use super::{Page, View};
+use crate::stats::{Rates, Totals};
 
 pub(super) fn stats(page: &mut Page, view: &View<'_>) {
-    let server = view.server;
-    let totals = server.statistics().totals();
-    let store = server.store.stats();
-    let rates = server.rates.lock().clone();
+    let totals = view.server.statistics().totals();
+    let rates = view.server.rates.lock().clone();
+    traffic(page, &totals, &rates);
+    keys(page, view, &totals);
+    loops(page, view, &totals, &rates);
+}
+
+fn whole(rate: f64) -> u64 {
+    rate.round() as u64
+}
+
+/// Connections, commands, bytes.
+fn traffic(page: &mut Page, totals: &Totals, rates: &Rates) {
     let kib = |bytes: f64| format!("{:.2}", bytes / 1024.0);
-    let whole = |rate: f64| rate.round() as u64;
 
     page.field("total_connections_received", totals.connections_received);
     page.field("total_commands_processed", totals.commands_processed);
@@ -42,6 +51,11 @@ pub(super) fn stats(page: &mut Page, view: &View<'_>) {
             "expired_subkeys",
         ],
     );
+}
+
+/// Expiry, eviction, look-ups, and what later rooms will count.
+fn keys(page: &mut Page, view: &View<'_>, totals: &Totals) {
+    let store = view.server.store.stats();
     page.field("expired_keys", store.expired_keys);
     page.ratio("expired_stale_perc", store.expired_stale_perc);
     page.field(
@@ -83,12 +97,16 @@ pub(super) fn stats(page: &mut Page, view: &View<'_>) {
             "unexpected_error_replies",
         ],
     );
+}
+
+/// Errors, reads and writes, limits, the event loops.
+fn loops(page: &mut Page, view: &View<'_>, totals: &Totals, rates: &Rates) {
     page.field("total_error_replies", totals.error_replies);
     page.field("dump_payload_sanitizations", 0);
     page.field("total_reads_processed", totals.reads_processed);
     page.field("total_writes_processed", totals.writes_processed);
     // Every worker reads and writes for itself: with several, all of it happens on such threads.
-    let threaded = server.start.workers > 1;
+    let threaded = view.server.start.workers > 1;
     let by_threads = |n: u64| if threaded { n } else { 0 };
     page.field(
         "io_threaded_reads_processed",
