@@ -144,9 +144,7 @@ impl<D: Driver> Worker<'_, D> {
                 let args = input.batch.args(&input.bytes, cut.request);
                 let fits = match command.key_shape {
                     KeyShape::None => true,
-                    KeyShape::One(at) => {
-                        args.try_get(usize::from(at)).is_none_or(|word| push(word))
-                    }
+                    KeyShape::One(at) => args.try_get(usize::from(at)).is_none_or(&mut push),
                     KeyShape::Many => commands::keys::positions(command.spec.keys, args)
                         .all(|(at, _)| push(args.get(at))),
                 };
