@@ -186,7 +186,10 @@ fn max_new_connections_per_cycle() {
     let server = TestServer::start();
     let mut sleeper = server.connect();
     let mut turns_for = |at_once: usize| {
-        server.configure(|live| live.new_connections_per_turn = at_once);
+        server.configure(|live| {
+            live.new_connections_per_turn = at_once;
+            live.enable_debug_command = server::live::Protected::Yes;
+        });
         assert_eq!(sleeper.line("PING"), "+PONG");
         let before = server.figures();
         sleeper.send(b"DEBUG SLEEP 0.3\r\n");
