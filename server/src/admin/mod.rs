@@ -37,6 +37,8 @@ mod monitor;
 mod pubsub;
 mod replication;
 mod shutdown;
+mod slowlog;
+mod time;
 mod transaction;
 
 /// The code behind a row.
@@ -86,6 +88,28 @@ fn help_lines(call: &mut AdminCall<'_, '_>, lines: &[&str]) -> Result<(), Comman
     Ok(())
 }
 
+/// The answer to a word that is no subcommand of `container`.
+fn unknown_subcommand(call: &AdminCall<'_, '_>, container: &str) -> CommandError {
+    let shown = shown_subcommand(call);
+    let text = format!("ERR unknown subcommand '{shown}'. Try {container} HELP.");
+    CommandError::Text(text.into())
+}
+
+/// The answer to a subcommand of `container` with words behind it that it has no use for.
+fn wrong_words(call: &AdminCall<'_, '_>, container: &str) -> CommandError {
+    let shown = shown_subcommand(call);
+    let text = format!(
+        "ERR unknown subcommand or wrong number of arguments for '{shown}'. Try {container} HELP."
+    );
+    CommandError::Text(text.into())
+}
+
+/// The subcommand's name as the client wrote it, at most 128 bytes of it.
+fn shown_subcommand<'c>(call: &AdminCall<'c, '_>) -> std::borrow::Cow<'c, str> {
+    let word = call.args.get(1);
+    String::from_utf8_lossy(&word[..word.len().min(128)])
+}
+
 /// A time-out in ms as the moment of its end, both by the wall clock; 0 stays 0.
 fn timeout_end_ms(word: &[u8], now_ms: i64) -> Result<i64, CommandError> {
     let timeout_ms = resp::number::parse_i64(word).ok_or(CommandError::Fixed(
@@ -117,6 +141,8 @@ pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
         pubsub::ROWS,
         replication::ROWS,
         shutdown::ROWS,
+        slowlog::ROWS,
+        time::ROWS,
         transaction::ROWS,
     ];
     FAMILIES
