@@ -82,13 +82,12 @@ impl Listener {
             Err(error) => return Err(error),
         }
         let peer = update_accepted(&socket, &self.socket).and_then(|()| socket.peer_addr());
-        Ok(match peer.ok().and_then(|peer| peer.as_socket()) {
-            Some(peer) => Some(Socket {
-                kind: Kind::Os(socket),
-                peer: Address::Ip(peer),
-            }),
-            None => None,
-        })
+        // One that has gone already may have no address left.
+        let peer = peer.ok().and_then(|peer| peer.as_socket());
+        Ok(peer.map(|peer| Socket {
+            kind: Kind::Os(socket),
+            peer: Address::Ip(peer),
+        }))
     }
 }
 

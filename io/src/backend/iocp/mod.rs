@@ -1,23 +1,29 @@
 //! Completion ports.
 //!
 //!   receive  (something known) ───────────────────────────▶ `ready` ─▶ read into a buffer, in `wait`
-//!            (nothing known) ─▶ probe: a receive of 0 bytes ─┘
+//!            (nothing known) ─▶ probe: a receive of 0 bytes ─┤
+//!                            └▶ a receive into the pool ─────┘ already read
 //!   send     written without waiting ─▶ all gone, the usual case
 //!            └ the rest ─▶ overlapped sends of at most 1 MiB, one at a time ─▶ Sent
 //!   listen   32 overlapped accepts ─▶ Accepted, unattached; each is replaced at once
 //!
 //! A probe pins no memory, so ten thousand idle connections cost none. It ends when there is
-//! something; then the bytes are read into a pool buffer that is in the cache, or into the buffer
-//! that was given, in this connection's place of the turn. So every receiving operation can be taken
-//! back without asking the kernel, and no buffer of the server's is ever the kernel's: only output is.
+//! something; then the bytes are read into a pool buffer, or into the buffer that was given, in this
+//! connection's place of the turn. That read is a second call, which a receive into a pool buffer
+//! saves; so the connections that ask first get one, up to a megabyte of them for each loop.
 //!
-//! S1  a stream whose receiving operation cannot end now has a probe under way, and at most one.
+//! No receive of the kernel's is ever taken back while its stream lives: what was cancelled above
+//! goes on below and serves the next operation, its bytes waiting in the stream (`Early`). So
+//! cancelling asks nothing of the kernel, and loses nothing. A buffer that was given (`receive_into`)
+//! is never the kernel's.
+//!
+//! S1  a stream whose receiving operation cannot end now has a receive under way, and at most one.
 //! S2  output of a stream is in `sending` (it waits for its turn) or in a block of the kernel's
 //!     (`send_in_flight`), never in both.
 //! S3  `in_flight` counts the blocks that the kernel has (P2 in `op.rs`). A loop ends only when it is
 //!     zero, or leaves the port and the blocks alive.
 //! S4  a socket is associated with one port in its life, that of the loop it was attached to.
-//! S5  a probe that ends at once (the port skips it, P3) puts its stream into `ready` as one that
+//! S5  a receive that ends at once (the port skips it, P3) puts its stream into `ready` as one that
 //!     comes out of the port does: served once a turn, so a peer that always has more starves nobody.
 //!
 //! Checked by: tests/conformance.rs.
@@ -49,6 +55,8 @@ use stream::{FLUSH_BYTES_MAX, Flush, PART_BYTES_MAX, Stream, Want};
 /// Streams and listeners served in one turn; the rest has its turn next. Bounds the pool buffers
 /// that are out at once.
 const SERVED_PER_TURN: usize = 512;
+/// Pool buffers that the kernel may have at once: 1 MiB.
+const LENT_MAX: usize = 64;
 /// How long output rests when the system has no memory even for a small part of it.
 const SEND_PAUSE: Duration = Duration::from_millis(20);
 /// How long a loop that ends waits for the kernel to let go of its blocks.
@@ -75,6 +83,8 @@ pub struct Loop {
     short: VecDeque<(Duration, Token)>,
     /// Blocks that the kernel has (S3).
     in_flight: usize,
+    /// Pool buffers that the kernel has.
+    lent: usize,
     /// What the port gave last; empty between turns, kept for its memory.
     done: Vec<Done>,
     pool: Pool,
@@ -95,6 +105,7 @@ impl Loop {
             resting: VecDeque::new(),
             short: VecDeque::new(),
             in_flight: 0,
+            lent: 0,
             done: Vec::new(),
             pool: Pool::default(),
         })
@@ -140,13 +151,32 @@ impl Loop {
         }
     }
 
-    /// Starts a probe if one is needed (S1).
+    /// Starts a receive if one is needed (S1).
     #[inline]
     fn keep_watch(&mut self, token: Token) {
         let Some(Thing::Stream(stream)) = self.things.get_mut(token) else {
             return;
         };
         if !stream.needs_probe() {
+            return;
+        }
+        if matches!(stream.want, Want::Pool) && self.lent < LENT_MAX {
+            let buf = self.pool.take();
+            match Op::receive(&stream.socket, token, buf, stream.skips) {
+                Started::Pending => {
+                    stream.probing = true;
+                    self.in_flight += 1;
+                    self.lent += 1;
+                }
+                Started::Now(op, n) => {
+                    stream.arrived(op.into_buffer(n), Ok(n), &mut self.pool);
+                    self.queue(token);
+                }
+                Started::Failed(op, error) => {
+                    stream.arrived(op.into_buffer(0), Err(error), &mut self.pool);
+                    self.queue(token);
+                }
+            }
             return;
         }
         match Op::probe(&stream.socket, token, stream.skips) {
@@ -166,6 +196,9 @@ impl Loop {
     #[inline]
     fn complete(&mut self, done: Done, out: &mut Vec<Completion>) {
         let token = done.op.owner;
+        if let op::Kind::Receive(_) = done.op.kind {
+            return self.received(done);
+        }
         match self.things.get_mut(token) {
             Some(Thing::Stream(stream)) => match done.op.kind {
                 op::Kind::Probe => {
@@ -188,7 +221,9 @@ impl Loop {
                     stream.skips = op::skip_port_on_success(&stream.socket);
                     out.push(Completion::Connected { token, result });
                 }
-                op::Kind::Accept(_) => unreachable!("a stream does not accept"),
+                op::Kind::Receive(_) | op::Kind::Accept(_) => {
+                    unreachable!("served above; and a stream does not accept")
+                }
             },
             Some(Thing::Listener(listener)) => {
                 let result = done.result(&listener.socket);
@@ -208,6 +243,21 @@ impl Loop {
             // Closed since it was started: this was the last that knew of its memory.
             None => {}
         }
+    }
+
+    /// A receive into a pool buffer has ended.
+    #[inline]
+    fn received(&mut self, done: Done) {
+        self.lent -= 1;
+        let token = done.op.owner;
+        let Some(Thing::Stream(stream)) = self.things.get_mut(token) else {
+            // Closed since it was started.
+            return self.pool.give(done.op.into_buffer(0));
+        };
+        let result = done.result(&stream.socket);
+        let buf = done.op.into_buffer(*result.as_ref().unwrap_or(&0));
+        stream.arrived(buf, result, &mut self.pool);
+        self.queue(token);
     }
 
     /// A part of a stream's output has gone, or has failed.
@@ -400,9 +450,8 @@ impl Loop {
     fn remove(&mut self, token: Token) {
         match self.things.remove(token) {
             Some(Thing::Stream(stream)) => {
-                if stream.probing || stream.send_in_flight || stream.connecting {
-                    op::cancel_all(&stream.socket);
-                }
+                let busy = stream.probing || stream.send_in_flight || stream.connecting;
+                busy.then(|| op::cancel_all(&stream.socket));
             }
             Some(Thing::Listener(listener)) => op::cancel_all(&listener.socket),
             None => {}
@@ -638,26 +687,161 @@ impl Driver for Loop {
     }
 }
 
-/// Waits until the kernel has let go of everything (S3).
-impl Drop for Loop {
-    fn drop(&mut self) {
+impl Loop {
+    /// Closes everything and waits until the kernel has let go of it; gives what it still has (S3).
+    fn drain(&mut self) -> usize {
         for index in 0..self.things.places() {
             if let Some(token) = self.things.token_at(index) {
                 self.remove(token);
             }
         }
         let end = real_monotonic() + DRAIN;
-        while self.in_flight > 0 && real_monotonic() < end {
-            if self
-                .port
-                .sleep(Some(end - real_monotonic()), &mut self.done)
-                .is_err()
-            {
-                // Nothing comes any more; the blocks stay where they are, which is safe.
-                return;
+        loop {
+            let left = end.saturating_sub(real_monotonic());
+            if self.in_flight == 0 || left.is_zero() {
+                return self.in_flight;
+            }
+            if self.port.sleep(Some(left), &mut self.done).is_err() {
+                return self.in_flight;
             }
             self.in_flight -= self.done.len();
             self.done.clear();
         }
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // Blocks that do not come back stay where they are for ever, which is safe: P2.
+        self.drain();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    /// A loop, and a connection to it that both sides hold.
+    fn pair() -> (Loop, TcpStream, Token) {
+        let mut net = Loop::new().expect("a loop");
+        let at = ListenAt::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let (_, address) = net.listen(&at, &ListenOptions::default()).expect("a port");
+        let Address::Ip(ip) = address else {
+            panic!("asked for TCP")
+        };
+        let client = TcpStream::connect(ip).expect("a listener");
+        let mut out = Vec::new();
+        let end = real_monotonic() + Duration::from_secs(20);
+        while real_monotonic() < end {
+            net.wait(Some(Duration::from_millis(10)), &mut out)
+                .expect("waiting");
+            if let Some(Completion::Accepted { socket, .. }) = out.pop() {
+                let token = net.attach(socket, &SocketOptions::default());
+                return (net, client, token.expect("attaching"));
+            }
+        }
+        panic!("nobody came")
+    }
+
+    #[test]
+    fn the_kernel_lets_go_of_everything() {
+        let (mut net, _client, token) = pair();
+        net.receive(token);
+        let sent = net.send(token, vec![7; 32 << 20].into());
+        assert!(matches!(sent, Sent::Pending), "nobody reads");
+        // Accepts, a receive into the pool, and a part of the output.
+        assert!(net.in_flight >= 3 && net.lent == 1, "{}", net.in_flight);
+        assert_eq!(net.drain(), 0);
+    }
+
+    #[test]
+    fn what_was_received_before_a_cancel_serves_whoever_asks_next() {
+        use std::io::Write;
+        let (mut net, mut client, token) = pair();
+        net.receive(token);
+        net.cancel(token);
+        client.write_all(b"abcdef").expect("an open connection");
+        let mut out = Vec::new();
+        let mut got = Vec::new();
+        let end = real_monotonic() + Duration::from_secs(20);
+        net.receive_into(token, Vec::with_capacity(4));
+        while got.len() < 6 && real_monotonic() < end {
+            net.wait(Some(Duration::from_millis(10)), &mut out)
+                .expect("waiting");
+            if let Some(Completion::Received { buf, result, .. }) = out.pop() {
+                assert_eq!(result.expect("bytes"), buf.len());
+                got.extend(buf);
+                net.receive(token);
+            }
+        }
+        assert_eq!(got, b"abcdef");
+        assert_eq!(net.lent, 1, "one receive waits");
+    }
+
+    #[test]
+    fn few_pool_buffers_are_the_kernels() {
+        let (mut net, mut client, token) = pair();
+        net.lent = LENT_MAX;
+        net.receive(token);
+        assert_eq!(net.lent, LENT_MAX, "a receive of no bytes does it");
+        std::io::Write::write_all(&mut client, b"x").expect("an open connection");
+        let mut out = Vec::new();
+        let end = real_monotonic() + Duration::from_secs(20);
+        while out.is_empty() && real_monotonic() < end {
+            net.wait(Some(Duration::from_millis(10)), &mut out)
+                .expect("waiting");
+        }
+        let got = matches!(&out[..], [Completion::Received { buf, .. }] if buf == b"x");
+        assert!(got, "{out:?}");
+        net.lent = 0;
+        net.receive(token);
+        assert_eq!(net.lent, 1);
+        net.close(token, Close::Now);
+        while net.lent > 0 && real_monotonic() < end {
+            net.wait(Some(Duration::from_millis(10)), &mut out)
+                .expect("waiting");
+        }
+        assert_eq!(net.lent, 0, "a closed stream's comes back");
+    }
+
+    /// Waits until a send is over.
+    fn await_sent(net: &mut Loop) {
+        let mut out = Vec::new();
+        let end = real_monotonic() + Duration::from_secs(20);
+        while real_monotonic() < end {
+            net.wait(Some(Duration::from_millis(10)), &mut out)
+                .expect("waiting");
+            if let Some(Completion::Sent { chunks, result, .. }) = out.pop() {
+                result.expect("a healthy connection");
+                return assert!(chunks.is_empty(), "all went");
+            }
+        }
+        panic!("it does not go on")
+    }
+
+    #[test]
+    fn output_that_finds_no_memory_goes_in_smaller_parts_or_later() {
+        let (mut net, mut client, token) = pair();
+        let bytes: Vec<u8> = (0..32 << 20).map(|i| (i % 251) as u8).collect();
+        net.stream(token).part_bytes = 8 << 10;
+        assert!(net.send_less(token, bytes.clone().into()).is_none());
+        assert_eq!(net.stream(token).part_bytes, 4 << 10, "half, at once");
+        assert!(net.stream(token).is_sending() && net.short.is_empty());
+        let reader = std::thread::spawn(move || {
+            let mut got = Vec::new();
+            std::io::Read::read_to_end(&mut client, &mut got).map(|_| got)
+        });
+        await_sent(&mut net);
+        // Not even the smallest part.
+        net.stream(token).part_bytes = 4 << 10;
+        let begun = real_monotonic();
+        assert!(net.send_less(token, b"end".to_vec().into()).is_none());
+        assert_eq!(net.short.len(), 1, "it rests");
+        await_sent(&mut net);
+        assert!(real_monotonic() - begun >= SEND_PAUSE);
+        net.close(token, Close::Now);
+        let got = reader.join().expect("no panic").expect("a clean end");
+        assert!(got == [&bytes[..], b"end"].concat(), "{} bytes", got.len());
     }
 }

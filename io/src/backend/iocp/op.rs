@@ -42,6 +42,8 @@ const ADDRESS_BYTES: usize = size_of::<SOCKADDR_STORAGE>() + 16;
 pub(super) enum Kind {
     /// A receive of no bytes: it ends when there are some, or the end, or an error.
     Probe,
+    /// A receive into this buffer of the pool, which is empty.
+    Receive(Vec<u8>),
     /// A part of these is being sent.
     Send(Chunks),
     /// A connection is awaited.
@@ -123,6 +125,20 @@ impl Op {
         })
     }
 
+    /// The buffer of a receive that brought `n` bytes.
+    pub(super) fn into_buffer(self, n: usize) -> Vec<u8> {
+        let Kind::Receive(mut buf) = self.kind else {
+            unreachable!("asked of receives alone")
+        };
+        assert!(
+            buf.is_empty() && n <= buf.capacity(),
+            "it was told the room"
+        );
+        // SAFETY: the kernel has written the first `n` bytes, and is done with the buffer (P2).
+        unsafe { buf.set_len(n) };
+        buf
+    }
+
     /// What a send has not been told is gone.
     pub(super) fn into_chunks(self) -> Chunks {
         match self.kind {
@@ -145,6 +161,40 @@ impl Op {
                 WSARecv(
                     raw(socket),
                     &none,
+                    1,
+                    null_mut(),
+                    &mut flags,
+                    op.cast(),
+                    None,
+                ) == 0
+            }
+        })
+    }
+
+    /// Receives into an empty buffer.
+    pub(super) fn receive(
+        socket: &socket2::Socket,
+        owner: Token,
+        buf: Vec<u8>,
+        skips: bool,
+    ) -> Started {
+        assert!(buf.is_empty(), "of the pool");
+        start(Op::new(owner, Kind::Receive(buf)), skips, |op| {
+            // SAFETY: the block is alive and nobody else's until the call below.
+            let room = match unsafe { &mut (*op).kind } {
+                Kind::Receive(buf) => WSABUF {
+                    len: buf.capacity() as u32,
+                    buf: buf.as_mut_ptr(),
+                },
+                _ => unreachable!("made above"),
+            };
+            let mut flags = 0;
+            // SAFETY: the bytes belong to the block, which is the kernel's from here (P2); the list
+            // of buffers and the flags are read before the call returns.
+            unsafe {
+                WSARecv(
+                    raw(socket),
+                    &room,
                     1,
                     null_mut(),
                     &mut flags,

@@ -31,6 +31,17 @@ pub(super) enum Want {
     GivenBack(Vec<u8>),
 }
 
+/// What a receive of the kernel's has brought before it was asked for, or between.
+#[derive(Debug, Default)]
+pub(super) enum Early {
+    #[default]
+    Nothing,
+    /// Bytes, not none.
+    Bytes(Vec<u8>),
+    /// Why there are none. The system may have forgotten since.
+    Failed(io::Error),
+}
+
 /// How far a flush came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flush {
@@ -46,17 +57,19 @@ pub(super) struct Stream {
     pub(super) socket: socket2::Socket,
     pub(super) peer: Address,
     pub(super) want: Want,
+    /// Comes before what the kernel has.
+    early: Early,
     /// Output that waits for its turn or for the system's memory (S2).
     pub(super) sending: Option<Chunks>,
     /// Output is the kernel's (S2).
     pub(super) send_in_flight: bool,
     /// Bytes of the next part: fewer when the kernel was short of memory.
     pub(super) part_bytes: usize,
-    /// The kernel may have bytes, the end or an error for us.
+    /// There may be bytes, the end or an error for us.
     pub(super) readable: bool,
     /// The peer's end or an error has been seen: `readable` for good.
     pub(super) ended: bool,
-    /// A receive of no bytes is under way (S1).
+    /// A receive is under way, of no bytes or into a pool buffer (S1).
     pub(super) probing: bool,
     /// The port says nothing of what succeeds at once.
     pub(super) skips: bool,
@@ -74,6 +87,7 @@ impl Stream {
             socket,
             peer,
             want: Want::Nothing,
+            early: Early::Nothing,
             sending: None,
             send_in_flight: false,
             part_bytes: PART_BYTES_MAX,
@@ -110,11 +124,33 @@ impl Stream {
         self.readable || matches!(self.want, Want::GivenBack(_))
     }
 
+    /// A receive into `buf`, of the pool, has ended.
+    #[inline]
+    pub(super) fn arrived(&mut self, buf: Vec<u8>, result: io::Result<usize>, pool: &mut Pool) {
+        self.probing = false;
+        self.readable = true;
+        match result {
+            Ok(1..) => return self.early = Early::Bytes(buf),
+            Ok(_) => {}
+            Err(error) => self.early = Early::Failed(error),
+        }
+        self.ended = true;
+        pool.give(buf);
+    }
+
     /// Does what is asked for, as far as that is possible now.
     #[inline]
     pub(super) fn receive(&mut self, token: Token, pool: &mut Pool) -> Option<Completion> {
         let (mut buf, pooled) = match std::mem::take(&mut self.want) {
             Want::Nothing => return None,
+            Want::Pool if matches!(self.early, Early::Bytes(_)) => {
+                let Early::Bytes(buf) = std::mem::take(&mut self.early) else {
+                    unreachable!("just matched")
+                };
+                self.readable = self.ended || buf.len() == buf.capacity();
+                let result = Ok(buf.len());
+                return Some(Completion::Received { token, buf, result });
+            }
             Want::Readable => return Some(Completion::Readable { token }),
             Want::GivenBack(buf) => {
                 let result = Err(crate::cancelled());
@@ -123,7 +159,7 @@ impl Stream {
             Want::Pool => (pool.take(), true),
             Want::Into(buf) => (buf, false),
         };
-        match self.receive_now(&mut buf) {
+        match self.receive_now(&mut buf, pool) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.want = if pooled {
                     pool.give(buf);
@@ -140,7 +176,23 @@ impl Stream {
     /// One read, with what it tells about the next: one that left room has emptied the kernel, and
     /// the next byte ends the next probe.
     #[inline]
-    fn receive_now(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+    fn receive_now(&mut self, buf: &mut Vec<u8>, pool: &mut Pool) -> io::Result<usize> {
+        match std::mem::take(&mut self.early) {
+            Early::Nothing => {}
+            Early::Failed(error) => return Err(error),
+            Early::Bytes(mut bytes) => {
+                let n = bytes.len().min(buf.capacity() - buf.len());
+                buf.extend_from_slice(&bytes[..n]);
+                bytes.drain(..n);
+                if bytes.is_empty() {
+                    self.readable = self.ended;
+                    pool.give(bytes);
+                } else {
+                    self.early = Early::Bytes(bytes);
+                }
+                return Ok(n);
+            }
+        }
         let result = receive_once(&self.socket, buf);
         match &result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -208,7 +260,7 @@ impl Stream {
             }
         }
         let mut buf = pool.take();
-        let result = self.receive_now(&mut buf);
+        let result = self.receive_now(&mut buf, pool);
         pool.give(buf);
         match result {
             Ok(n) => n == 0,
