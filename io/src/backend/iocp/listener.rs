@@ -1,9 +1,11 @@
 //! A listening socket: several accepts await a connection each, and it rests when the system has
 //! nothing left to give.
 
-use super::op::{Op, Started, update_accepted};
+use super::op::{self, Done, Op, Started, update_accepted};
+use super::{Loop, Thing};
+use crate::driver::{ACCEPT_PAUSE, real_monotonic};
 use crate::socket::Kind;
-use crate::{Address, Socket, Token};
+use crate::{Address, Completion, Socket, Token};
 use std::io;
 use std::net::SocketAddr;
 
@@ -36,7 +38,7 @@ impl Listener {
 
     /// Starts accepts until enough wait; gives how many it has started, and why no more if that has
     /// a reason that only time can mend.
-    pub(super) fn fill(&mut self, token: Token) -> (usize, io::Result<()>) {
+    fn fill(&mut self, token: Token) -> (usize, io::Result<()>) {
         let mut started = 0;
         // Each attempt that ends at once is the end of somebody who has gone already.
         for _ in 0..OUTSTANDING * 2 {
@@ -70,7 +72,7 @@ impl Listener {
 
     /// An accept has ended: the connection, nothing if its peer has gone already, or why accepting
     /// fails.
-    pub(super) fn accepted(
+    fn accepted(
         &mut self,
         result: io::Result<usize>,
         socket: socket2::Socket,
@@ -88,6 +90,65 @@ impl Listener {
             kind: Kind::Os(socket),
             peer: Address::Ip(peer),
         }))
+    }
+}
+
+impl Loop {
+    /// An accept came out of the port.
+    pub(super) fn accept_ended(&mut self, done: Done, out: &mut Vec<Completion>) {
+        let token = done.op.owner;
+        let Some(Thing::Listener(listener)) = self.things.get_mut(token) else {
+            return;
+        };
+        let result = done.result(&listener.socket);
+        let op::Kind::Accept(acceptance) = done.op.kind else {
+            unreachable!("a listener only accepts")
+        };
+        match listener.accepted(result, acceptance.socket) {
+            Ok(Some(socket)) => out.push(Completion::Accepted {
+                listener: token,
+                socket,
+            }),
+            Ok(None) => {}
+            Err(error) => return self.rest(token, error, out),
+        }
+        self.queue_listener(token);
+    }
+
+    pub(super) fn queue_listener(&mut self, token: Token) {
+        if let Some(Thing::Listener(listener)) = self.things.get_mut(token)
+            && !std::mem::replace(&mut listener.queued, true)
+        {
+            self.ready.push_back(token);
+        }
+    }
+
+    pub(super) fn serve_listener(&mut self, token: Token, out: &mut Vec<Completion>) {
+        let Some(Thing::Listener(listener)) = self.things.get_mut(token) else {
+            return;
+        };
+        let (started, result) = listener.fill(token);
+        self.in_flight += started;
+        if let Err(error) = result {
+            self.rest(token, error, out);
+        }
+    }
+
+    /// Accepting fails for a reason that only time can mend.
+    fn rest(&mut self, token: Token, error: io::Error, out: &mut Vec<Completion>) {
+        if self.resting.iter().any(|&(_, t)| t == token) {
+            return;
+        }
+        if let Some(Thing::Listener(listener)) = self.things.get_mut(token) {
+            // Not to be filled before its rest is over.
+            listener.queued = true;
+        }
+        self.resting
+            .push_back((real_monotonic() + ACCEPT_PAUSE, token));
+        out.push(Completion::AcceptPaused {
+            listener: token,
+            error,
+        });
     }
 }
 

@@ -30,10 +30,13 @@
 
 mod listener;
 mod op;
+mod output;
 mod port;
 mod stream;
+#[cfg(test)]
+mod tests;
 
-use crate::driver::{ACCEPT_PAUSE, LINGER, real_monotonic};
+use crate::driver::{LINGER, real_monotonic};
 use crate::options::bind;
 use crate::pool::Pool;
 use crate::socket::{Kind, os_local};
@@ -50,15 +53,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use stream::{FLUSH_BYTES_MAX, Flush, PART_BYTES_MAX, Stream, Want};
+use stream::{Flush, Stream, Want};
 
 /// Streams and listeners served in one turn; the rest has its turn next. Bounds the pool buffers
 /// that are out at once.
 const SERVED_PER_TURN: usize = 512;
 /// Pool buffers that the kernel may have at once: 1 MiB.
 const LENT_MAX: usize = 64;
-/// How long output rests when the system has no memory even for a small part of it.
-const SEND_PAUSE: Duration = Duration::from_millis(20);
 /// How long a loop that ends waits for the kernel to let go of its blocks.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -225,21 +226,7 @@ impl Loop {
                     unreachable!("served above; and a stream does not accept")
                 }
             },
-            Some(Thing::Listener(listener)) => {
-                let result = done.result(&listener.socket);
-                let op::Kind::Accept(acceptance) = done.op.kind else {
-                    unreachable!("a listener only accepts")
-                };
-                match listener.accepted(result, acceptance.socket) {
-                    Ok(Some(socket)) => out.push(Completion::Accepted {
-                        listener: token,
-                        socket,
-                    }),
-                    Ok(None) => {}
-                    Err(error) => return self.rest(token, error, out),
-                }
-                self.queue_listener(token);
-            }
+            Some(Thing::Listener(_)) => self.accept_ended(done, out),
             // Closed since it was started: this was the last that knew of its memory.
             None => {}
         }
@@ -258,97 +245,6 @@ impl Loop {
         let buf = done.op.into_buffer(*result.as_ref().unwrap_or(&0));
         stream.arrived(buf, result, &mut self.pool);
         self.queue(token);
-    }
-
-    /// A part of a stream's output has gone, or has failed.
-    fn sent(
-        &mut self,
-        token: Token,
-        mut chunks: Chunks,
-        result: io::Result<usize>,
-        out: &mut Vec<Completion>,
-    ) {
-        let result = match result {
-            Ok(n) => {
-                chunks.advance(n);
-                if let Some(stream) = self.find(token) {
-                    stream.part_bytes = PART_BYTES_MAX;
-                }
-                self.send_parts(token, chunks)
-            }
-            Err(error) if stream::is_short(&error) => self.send_less(token, chunks),
-            Err(error) => Some((chunks, Err(error))),
-        };
-        if let Some((chunks, result)) = result {
-            self.send_is_over(token, chunks, result, out);
-        }
-    }
-
-    /// Sends parts until one is the kernel's, it is enough for one turn (then the stream is queued),
-    /// or it is over: then gives how.
-    fn send_parts(&mut self, token: Token, mut chunks: Chunks) -> Option<(Chunks, io::Result<()>)> {
-        let mut sent = 0;
-        while !chunks.is_empty() {
-            let Some(Thing::Stream(stream)) = self.things.get_mut(token) else {
-                return None;
-            };
-            if sent >= FLUSH_BYTES_MAX {
-                // The peer takes it as fast as we give it: others have their turn first.
-                stream.sending = Some(chunks);
-                self.queue(token);
-                return None;
-            }
-            let part = stream.part_bytes;
-            match Op::send(&stream.socket, token, chunks, part, stream.skips) {
-                Started::Pending => {
-                    stream.send_in_flight = true;
-                    self.in_flight += 1;
-                    return None;
-                }
-                Started::Now(op, n) => {
-                    chunks = op.into_chunks();
-                    chunks.advance(n);
-                    sent += n;
-                }
-                Started::Failed(op, error) if stream::is_short(&error) => {
-                    return self.send_less(token, op.into_chunks());
-                }
-                Started::Failed(op, error) => return Some((op.into_chunks(), Err(error))),
-            }
-        }
-        Some((chunks, Ok(())))
-    }
-
-    /// The system was short of memory for a part.
-    #[cold]
-    fn send_less(&mut self, token: Token, chunks: Chunks) -> Option<(Chunks, io::Result<()>)> {
-        let stream = self.find(token)?;
-        if stream.shrink_part() {
-            return self.send_parts(token, chunks);
-        }
-        stream.sending = Some(chunks);
-        self.short.push_back((real_monotonic() + SEND_PAUSE, token));
-        None
-    }
-
-    fn send_is_over(
-        &mut self,
-        token: Token,
-        chunks: Chunks,
-        result: io::Result<()>,
-        out: &mut Vec<Completion>,
-    ) {
-        let Some(stream) = self.find(token) else {
-            return;
-        };
-        if stream.dying {
-            return self.go_on_dying(token);
-        }
-        out.push(Completion::Sent {
-            token,
-            chunks,
-            result,
-        });
     }
 
     /// Serves what is ready, each once.
@@ -393,7 +289,7 @@ impl Loop {
     }
 
     /// One step of a polite close.
-    fn go_on_dying(&mut self, token: Token) {
+    pub(super) fn go_on_dying(&mut self, token: Token) {
         let Some(Thing::Stream(stream)) = self.things.get_mut(token) else {
             return;
         };
@@ -407,42 +303,6 @@ impl Loop {
         } else {
             self.keep_watch(token);
         }
-    }
-
-    fn queue_listener(&mut self, token: Token) {
-        if let Some(Thing::Listener(listener)) = self.things.get_mut(token)
-            && !std::mem::replace(&mut listener.queued, true)
-        {
-            self.ready.push_back(token);
-        }
-    }
-
-    fn serve_listener(&mut self, token: Token, out: &mut Vec<Completion>) {
-        let Some(Thing::Listener(listener)) = self.things.get_mut(token) else {
-            return;
-        };
-        let (started, result) = listener.fill(token);
-        self.in_flight += started;
-        if let Err(error) = result {
-            self.rest(token, error, out);
-        }
-    }
-
-    /// Accepting fails for a reason that only time can mend.
-    fn rest(&mut self, token: Token, error: io::Error, out: &mut Vec<Completion>) {
-        let now = real_monotonic();
-        if self.resting.iter().any(|&(_, t)| t == token) {
-            return;
-        }
-        if let Some(Thing::Listener(listener)) = self.things.get_mut(token) {
-            // Not to be filled before its rest is over.
-            listener.queued = true;
-        }
-        self.resting.push_back((now + ACCEPT_PAUSE, token));
-        out.push(Completion::AcceptPaused {
-            listener: token,
-            error,
-        });
     }
 
     /// Takes a thing out of the table and closes its socket. Blocks that the kernel has come out of
@@ -714,134 +574,5 @@ impl Drop for Loop {
     fn drop(&mut self) {
         // Blocks that do not come back stay where they are for ever, which is safe: P2.
         self.drain();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::TcpStream;
-
-    /// A loop, and a connection to it that both sides hold.
-    fn pair() -> (Loop, TcpStream, Token) {
-        let mut net = Loop::new().expect("a loop");
-        let at = ListenAt::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let (_, address) = net.listen(&at, &ListenOptions::default()).expect("a port");
-        let Address::Ip(ip) = address else {
-            panic!("asked for TCP")
-        };
-        let client = TcpStream::connect(ip).expect("a listener");
-        let mut out = Vec::new();
-        let end = real_monotonic() + Duration::from_secs(20);
-        while real_monotonic() < end {
-            net.wait(Some(Duration::from_millis(10)), &mut out)
-                .expect("waiting");
-            if let Some(Completion::Accepted { socket, .. }) = out.pop() {
-                let token = net.attach(socket, &SocketOptions::default());
-                return (net, client, token.expect("attaching"));
-            }
-        }
-        panic!("nobody came")
-    }
-
-    #[test]
-    fn the_kernel_lets_go_of_everything() {
-        let (mut net, _client, token) = pair();
-        net.receive(token);
-        let sent = net.send(token, vec![7; 32 << 20].into());
-        assert!(matches!(sent, Sent::Pending), "nobody reads");
-        // Accepts, a receive into the pool, and a part of the output.
-        assert!(net.in_flight >= 3 && net.lent == 1, "{}", net.in_flight);
-        assert_eq!(net.drain(), 0);
-    }
-
-    #[test]
-    fn what_was_received_before_a_cancel_serves_whoever_asks_next() {
-        use std::io::Write;
-        let (mut net, mut client, token) = pair();
-        net.receive(token);
-        net.cancel(token);
-        client.write_all(b"abcdef").expect("an open connection");
-        let mut out = Vec::new();
-        let mut got = Vec::new();
-        let end = real_monotonic() + Duration::from_secs(20);
-        net.receive_into(token, Vec::with_capacity(4));
-        while got.len() < 6 && real_monotonic() < end {
-            net.wait(Some(Duration::from_millis(10)), &mut out)
-                .expect("waiting");
-            if let Some(Completion::Received { buf, result, .. }) = out.pop() {
-                assert_eq!(result.expect("bytes"), buf.len());
-                got.extend(buf);
-                net.receive(token);
-            }
-        }
-        assert_eq!(got, b"abcdef");
-        assert_eq!(net.lent, 1, "one receive waits");
-    }
-
-    #[test]
-    fn few_pool_buffers_are_the_kernels() {
-        let (mut net, mut client, token) = pair();
-        net.lent = LENT_MAX;
-        net.receive(token);
-        assert_eq!(net.lent, LENT_MAX, "a receive of no bytes does it");
-        std::io::Write::write_all(&mut client, b"x").expect("an open connection");
-        let mut out = Vec::new();
-        let end = real_monotonic() + Duration::from_secs(20);
-        while out.is_empty() && real_monotonic() < end {
-            net.wait(Some(Duration::from_millis(10)), &mut out)
-                .expect("waiting");
-        }
-        let got = matches!(&out[..], [Completion::Received { buf, .. }] if buf == b"x");
-        assert!(got, "{out:?}");
-        net.lent = 0;
-        net.receive(token);
-        assert_eq!(net.lent, 1);
-        net.close(token, Close::Now);
-        while net.lent > 0 && real_monotonic() < end {
-            net.wait(Some(Duration::from_millis(10)), &mut out)
-                .expect("waiting");
-        }
-        assert_eq!(net.lent, 0, "a closed stream's comes back");
-    }
-
-    /// Waits until a send is over.
-    fn await_sent(net: &mut Loop) {
-        let mut out = Vec::new();
-        let end = real_monotonic() + Duration::from_secs(20);
-        while real_monotonic() < end {
-            net.wait(Some(Duration::from_millis(10)), &mut out)
-                .expect("waiting");
-            if let Some(Completion::Sent { chunks, result, .. }) = out.pop() {
-                result.expect("a healthy connection");
-                return assert!(chunks.is_empty(), "all went");
-            }
-        }
-        panic!("it does not go on")
-    }
-
-    #[test]
-    fn output_that_finds_no_memory_goes_in_smaller_parts_or_later() {
-        let (mut net, mut client, token) = pair();
-        let bytes: Vec<u8> = (0..32 << 20).map(|i| (i % 251) as u8).collect();
-        net.stream(token).part_bytes = 8 << 10;
-        assert!(net.send_less(token, bytes.clone().into()).is_none());
-        assert_eq!(net.stream(token).part_bytes, 4 << 10, "half, at once");
-        assert!(net.stream(token).is_sending() && net.short.is_empty());
-        let reader = std::thread::spawn(move || {
-            let mut got = Vec::new();
-            std::io::Read::read_to_end(&mut client, &mut got).map(|_| got)
-        });
-        await_sent(&mut net);
-        // Not even the smallest part.
-        net.stream(token).part_bytes = 4 << 10;
-        let begun = real_monotonic();
-        assert!(net.send_less(token, b"end".to_vec().into()).is_none());
-        assert_eq!(net.short.len(), 1, "it rests");
-        await_sent(&mut net);
-        assert!(real_monotonic() - begun >= SEND_PAUSE);
-        net.close(token, Close::Now);
-        let got = reader.join().expect("no panic").expect("a clean end");
-        assert!(got == [&bytes[..], b"end"].concat(), "{} bytes", got.len());
     }
 }
