@@ -136,6 +136,20 @@ pub fn name() -> String {
     format!("mimalloc-{major}.{minor}.{patch}")
 }
 
+/// The allocator's own report, for MEMORY MALLOC-STATS.
+#[must_use]
+pub fn report() -> String {
+    unsafe extern "C" fn append(line: *const core::ffi::c_char, to: *mut core::ffi::c_void) {
+        // SAFETY: mimalloc hands over a zero-terminated line and the pointer that was given below.
+        let (line, to) = unsafe { (core::ffi::CStr::from_ptr(line), &mut *to.cast::<String>()) };
+        to.push_str(&line.to_string_lossy());
+    }
+    let mut text = String::new();
+    // SAFETY: `append` fits the pointer, and is called only before this returns.
+    unsafe { libmimalloc_sys::mi_stats_print_out(Some(append), (&raw mut text).cast()) };
+    text
+}
+
 /// Gives unused memory back to the system: this thread's, and what threads have abandoned.
 pub fn purge() {
     // SAFETY: may be called at any time by any thread.

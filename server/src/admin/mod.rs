@@ -32,6 +32,7 @@ mod config;
 mod connection;
 mod debug;
 mod info;
+mod memory;
 mod module;
 mod monitor;
 mod pubsub;
@@ -136,6 +137,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
         connection::ROWS,
         debug::ROWS,
         info::ROWS,
+        memory::ROWS,
         module::ROWS,
         monitor::ROWS,
         pubsub::ROWS,

@@ -1,0 +1,373 @@
+//! MEMORY: what a key holds, where memory goes, what is wrong with it, giving it back.
+//!
+//! A key's bytes are those of its allocations, in the allocator's own sizes, and its share of the
+//! table: a pointer, a tag and its part of what a segment holds beside them (docs/design/table.md:
+//! 11.6 to 12 bytes).
+//!
+//! Checked by: tests/transcripts/server/memory.txt, the foreign suites.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use commands::CommandError;
+use commands::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys};
+use store::Look;
+
+use super::{AdminCall, Handler, help_lines};
+
+pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&MEMORY];
+
+/// A key's share of its table, in bytes.
+const TABLE_SHARE_BYTES: usize = 12;
+
+/// MEMORY subcommand
+const MEMORY: CommandSpec<Handler> = CommandSpec {
+    name: "memory",
+    arity: Arity::AtLeast(2),
+    acl: Acl::SLOW,
+    group: Group::Server,
+    since: "4.0.0",
+    summary: "A container for memory diagnostics commands.",
+    complexity: "Depends on subcommand.",
+    subcommands: &[DOCTOR, HELP, MALLOC_STATS, PURGE, STATS, USAGE],
+    ..CommandSpec::row(help)
+};
+
+const TIPS: &[&str] = &[
+    "nondeterministic_output",
+    "request_policy:all_shards",
+    "response_policy:special",
+];
+
+/// What the subcommands have in common.
+const BASE: CommandSpec<Handler> = CommandSpec {
+    arity: Arity::Exactly(2),
+    acl: Acl::SLOW,
+    group: Group::Server,
+    since: "4.0.0",
+    ..CommandSpec::row(help)
+};
+
+/// MEMORY HELP
+const HELP: CommandSpec<Handler> = CommandSpec {
+    name: "help",
+    flags: Flags::LOADING.or(Flags::STALE),
+    summary: "Returns helpful text about the different subcommands.",
+    ..BASE
+};
+
+const HELP_LINES: &[&str] = &[
+    "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DOCTOR",
+    "    Return memory problems reports.",
+    "MALLOC-STATS",
+    "    Return internal statistics report from the memory allocator.",
+    "PURGE",
+    "    Attempt to purge dirty pages for reclamation by the allocator.",
+    "STATS",
+    "    Return information about the memory usage of the server.",
+    "USAGE <key> [SAMPLES <count>]",
+    "    Return memory in bytes used by <key> and its value. Nested values are",
+    "    sampled up to <count> times (default: 5, 0 means sample all).",
+    "HELP",
+    "    Print this help.",
+];
+
+fn help(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    help_lines(call, HELP_LINES)
+}
+
+/// MEMORY USAGE key [SAMPLES count]
+const USAGE: CommandSpec<Handler> = CommandSpec {
+    name: "usage",
+    arity: Arity::AtLeast(3),
+    keys: Keys::At(&[KeyAt::at(2, KeyFlags::RO)]),
+    flags: Flags::READONLY,
+    acl: Acl::READ.or(Acl::SLOW),
+    summary: "Estimates the memory usage of a key.",
+    complexity: "O(N) where N is the number of samples.",
+    syntax: "key [SAMPLES count]",
+    run: usage,
+    ..BASE
+};
+
+fn usage(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let words = call.args.len();
+    let mut at = 3;
+    while at < words {
+        // The count bounds how many elements of a container are looked at; a string has none.
+        if !call.is(at, "samples") || at + 1 == words {
+            return Err(CommandError::Syntax);
+        }
+        let count =
+            resp::number::parse_i64(call.args.get(at + 1)).ok_or(CommandError::NotInteger)?;
+        if count < 0 {
+            return Err(CommandError::Syntax);
+        }
+        at += 2;
+    }
+    let word = call.args.get(2);
+    let unit = call.unit.as_mut().expect("the row names a key");
+    let key = unit.key(word);
+    match unit.look_up(key, Look::Peek) {
+        Some(entry) => {
+            let bytes = entry.memory_bytes() + TABLE_SHARE_BYTES;
+            call.reply.int(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+        None => call.reply.null(),
+    }
+    Ok(())
+}
+
+/// MEMORY PURGE
+const PURGE: CommandSpec<Handler> = CommandSpec {
+    name: "purge",
+    flags: Flags::LOADING,
+    summary: "Asks the allocator to release memory.",
+    complexity: "Depends on how much memory is allocated, could be slow",
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    run: purge,
+    ..BASE
+};
+
+fn purge(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    os::memory::purge();
+    call.reply.ok();
+    Ok(())
+}
+
+/// MEMORY MALLOC-STATS
+const MALLOC_STATS: CommandSpec<Handler> = CommandSpec {
+    name: "malloc-stats",
+    flags: Flags::LOADING,
+    summary: "Returns the allocator statistics.",
+    complexity: "Depends on how much memory is allocated, could be slow",
+    tips: TIPS,
+    run: malloc_stats,
+    ..BASE
+};
+
+fn malloc_stats(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let report = os::alloc::report();
+    call.reply.verbatim(b"txt", report.as_bytes());
+    Ok(())
+}
+
+/// What STATS tells and DOCTOR judges.
+struct Balance {
+    used: u64,
+    peak: u64,
+    startup: u64,
+    clients: u64,
+    keys: u64,
+    pages: os::memory::Fragmentation,
+}
+
+impl Balance {
+    fn take(call: &AdminCall<'_, '_>) -> Balance {
+        let server = call.server;
+        let used = os::alloc::used_bytes_exact();
+        let clients = server.clients.list();
+        Balance {
+            used,
+            peak: os::alloc::peak_bytes().max(used),
+            startup: server.startup_bytes.load(Relaxed),
+            clients: clients
+                .iter()
+                .map(|client| client.figures.memory_bytes.load(Relaxed))
+                .sum(),
+            keys: (0..server.store.databases())
+                .map(|db| server.store.keys(db))
+                .sum(),
+            pages: os::memory::fragmentation(),
+        }
+    }
+
+    /// What is not data.
+    fn overhead(&self) -> u64 {
+        let tables = self.keys * TABLE_SHARE_BYTES as u64;
+        (self.startup + self.clients + tables).min(self.used)
+    }
+
+    fn dataset(&self) -> u64 {
+        self.used - self.overhead()
+    }
+
+    /// Resident bytes for each byte in use.
+    fn fragmentation(&self) -> f64 {
+        self.pages.resident as f64 / self.used.max(1) as f64
+    }
+}
+
+/// MEMORY STATS
+const STATS: CommandSpec<Handler> = CommandSpec {
+    name: "stats",
+    summary: "Returns details about memory usage.",
+    tips: TIPS,
+    run: stats,
+    ..BASE
+};
+
+fn stats(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let b = Balance::take(call);
+    let store = &call.server.store;
+    let databases: Vec<(u32, u64)> = (0..store.databases())
+        .map(|db| (db, store.keys(db)))
+        .filter(|(_, keys)| *keys > 0)
+        .collect();
+    let after_startup = b.used.saturating_sub(b.startup);
+    let percent = |part: u64, whole: u64| part as f64 * 100.0 / whole.max(1) as f64;
+    let (active, allocated, resident) = (b.pages.active, b.pages.allocated, b.pages.resident);
+    let whole: &[(&str, u64)] = &[
+        ("peak.allocated", b.peak),
+        ("total.allocated", b.used),
+        ("startup.allocated", b.startup),
+        ("replication.backlog", 0),
+        ("clients.slaves", 0),
+        ("clients.normal", b.clients),
+        ("cluster.links", 0),
+        ("aof.buffer", 0),
+        ("lua.caches", 0),
+        ("functions.caches", 0),
+    ];
+    let behind: &[(&str, u64)] = &[
+        ("overhead.total", b.overhead()),
+        ("keys.count", b.keys),
+        ("keys.bytes-per-key", after_startup / b.keys.max(1)),
+        ("dataset.bytes", b.dataset()),
+    ];
+    let ratios: &[(&str, f64)] = &[
+        ("dataset.percentage", percent(b.dataset(), after_startup)),
+        ("peak.percentage", percent(b.used, b.peak)),
+    ];
+    let allocator: &[(&str, u64)] = &[
+        ("allocator.allocated", allocated),
+        ("allocator.active", active),
+        ("allocator.resident", resident),
+    ];
+    let pages: &[(&str, f64, i64)] = &[
+        (
+            "allocator-fragmentation.ratio",
+            b.pages.allocator_ratio(),
+            signed(active, allocated),
+        ),
+        (
+            "allocator-rss.ratio",
+            b.pages.process_ratio(),
+            signed(resident, active),
+        ),
+        ("rss-overhead.ratio", 1.0, 0),
+        ("fragmentation", b.fragmentation(), signed(resident, b.used)),
+    ];
+    let reply = &mut *call.reply;
+    reply.map(
+        whole.len()
+            + databases.len()
+            + behind.len()
+            + ratios.len()
+            + allocator.len()
+            + 2 * pages.len(),
+    );
+    let int = |reply: &mut resp::Reply, name: &str, value: u64| {
+        reply.bulk(name.as_bytes());
+        reply.int(i64::try_from(value).unwrap_or(i64::MAX));
+    };
+    whole
+        .iter()
+        .for_each(|(name, value)| int(reply, name, *value));
+    for (db, keys) in databases {
+        reply.bulk(format!("db.{db}").as_bytes());
+        reply.map(2);
+        int(
+            reply,
+            "overhead.hashtable.main",
+            keys * TABLE_SHARE_BYTES as u64,
+        );
+        // A deadline stands in the entry: there is no second table.
+        int(reply, "overhead.hashtable.expires", 0);
+    }
+    behind
+        .iter()
+        .for_each(|(name, value)| int(reply, name, *value));
+    for (name, value) in ratios {
+        reply.bulk(name.as_bytes());
+        reply.double(*value);
+    }
+    allocator
+        .iter()
+        .for_each(|(name, value)| int(reply, name, *value));
+    for (name, ratio, bytes) in pages {
+        reply.bulk(name.as_bytes());
+        reply.double(*ratio);
+        reply.bulk(format!("{}.bytes", name.trim_end_matches(".ratio")).as_bytes());
+        reply.int(*bytes);
+    }
+    Ok(())
+}
+
+fn signed(above: u64, below: u64) -> i64 {
+    above.cast_signed() - below.cast_signed()
+}
+
+/// MEMORY DOCTOR
+const DOCTOR: CommandSpec<Handler> = CommandSpec {
+    name: "doctor",
+    summary: "Outputs a memory problems report.",
+    tips: TIPS,
+    run: doctor,
+    ..BASE
+};
+
+/// Below this there is nothing to judge: what a fresh server holds hides everything else.
+const JUDGED_BYTES_MIN: u64 = 5 << 20;
+/// Used memory was this much more than it is now.
+const PEAK_RATIO_MAX: f64 = 1.5;
+/// Resident memory is this much more than what is used.
+const FRAGMENTATION_MAX: f64 = 1.4;
+/// A client holds this much on average.
+const CLIENT_BYTES_MAX: u64 = 200 << 10;
+
+fn doctor(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let b = Balance::take(call);
+    let text = if b.used < JUDGED_BYTES_MIN {
+        "Hi Sam, this instance is empty or is using very little memory, my issue detector can't be \
+         used in these conditions. Please, leave for your mission on Earth and fill it with some \
+         data. The new Sam and I will be back to our programming as soon as I finished rebooting.\n"
+            .to_owned()
+    } else {
+        report(&b, call.server.clients.len())
+    };
+    call.reply.verbatim(b"txt", text.as_bytes());
+    Ok(())
+}
+
+/// What is worth knowing, each with what can be done about it.
+fn report(b: &Balance, clients: u64) -> String {
+    let mut findings = Vec::new();
+    if b.peak as f64 / b.used as f64 > PEAK_RATIO_MAX {
+        findings.push(
+            " * Peak memory: memory in use was much higher in the past than it is now. Pages that are \
+             partly used cannot be given back at once; MEMORY PURGE gives back what is free.",
+        );
+    }
+    if b.fragmentation() > FRAGMENTATION_MAX {
+        findings.push(
+            " * High fragmentation: the process holds much more memory than its data needs. MEMORY \
+             PURGE gives back what is free; a restart packs the data anew.",
+        );
+    }
+    if b.clients / clients.max(1) > CLIENT_BYTES_MAX {
+        findings.push(
+            " * Big client buffers: clients hold much memory on average. Look for slow readers with \
+             CLIENT LIST (omem, qbuf) and set client-output-buffer-limit.",
+        );
+    }
+    if findings.is_empty() {
+        return "Hi Sam, I can't find any memory issue in your instance. I can only account for what \
+                occurs on this base.\n"
+            .to_owned();
+    }
+    format!(
+        "Sam, I detected a few issues in this Redstart instance memory implants:\n\n{}\n",
+        findings.join("\n\n")
+    )
+}
