@@ -32,6 +32,7 @@ mod config;
 mod connection;
 mod debug;
 mod info;
+mod latency;
 mod memory;
 mod module;
 mod monitor;
@@ -137,6 +138,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
         connection::ROWS,
         debug::ROWS,
         info::ROWS,
+        latency::ROWS,
         memory::ROWS,
         module::ROWS,
         monitor::ROWS,
