@@ -21,6 +21,9 @@ Builds redstart-server.exe for x86_64-pc-windows-gnu and checks what it imports.
 
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 
+/// The crates that have code for each system.
+const SYSTEM_CRATES: &[&str] = &["--package", "io", "--package", "os"];
+
 pub(crate) const PACKAGES: &[&str] = &[
     "gcc-mingw-w64-x86-64-posix",
     "g++-mingw-w64-x86-64-posix",
@@ -72,7 +75,13 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
 /// Builds, checks the imports, and says where the executable lies.
 pub(crate) fn build(profile: &str, from_source: bool) -> Res<PathBuf> {
     sh::run(&mut cargo_for_windows(
-        &["build", "--profile", profile],
+        &[
+            "build",
+            "--package",
+            "redstart-server",
+            "--profile",
+            profile,
+        ],
         from_source,
     )?)?;
     let profile = if profile == "dev" { "debug" } else { profile };
@@ -86,8 +95,49 @@ pub(crate) fn build(profile: &str, from_source: bool) -> Res<PathBuf> {
 
 /// Clippy sees the code that only Windows compiles.
 pub(crate) fn clippy() -> Res<()> {
-    let mut command = cargo_for_windows(&["clippy", "--profile", "fast"], false)?;
-    sh::run(command.args(["--", "-D", "warnings"]))
+    let words = [
+        "clippy",
+        "--package",
+        "redstart-server",
+        "--profile",
+        "fast",
+    ];
+    sh::run(cargo_for_windows(&words, false)?.args(["--", "-D", "warnings"]))?;
+    // These two have code of their own for each system, and tests of it.
+    let words = [
+        &["clippy", "--all-targets", "--profile", "fast"],
+        &SYSTEM_CRATES[..],
+    ];
+    sh::run(cargo_for_windows(&words.concat(), false)?.args(["--", "-D", "warnings"]))
+}
+
+/// Builds the tests of the crates that touch the system, and says where they lie.
+pub(crate) fn build_tests() -> Res<Vec<PathBuf>> {
+    let words = [
+        &[
+            "test",
+            "--no-run",
+            "--lib",
+            "--tests",
+            "--profile",
+            "fast",
+            "--message-format",
+            "json",
+        ],
+        &SYSTEM_CRATES[..],
+    ];
+    let messages = sh::capture(&mut cargo_for_windows(&words.concat(), false)?)?;
+    // A path stands in JSON with nothing to escape, on the systems where this runs.
+    let programs: Vec<PathBuf> = messages
+        .split("\"executable\":\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .map(PathBuf::from)
+        .collect();
+    match programs.is_empty() {
+        true => Err("cargo names no test programs".into()),
+        false => Ok(programs),
+    }
 }
 
 /// A folder of its own, because a library from source has other fingerprints.
@@ -98,13 +148,7 @@ fn folder() -> PathBuf {
 fn cargo_for_windows(words: &[&str], from_source: bool) -> Res<Command> {
     debian::install(PACKAGES)?;
     let mut command = sh::cmd(sh::cargo(), words);
-    command.args([
-        "--quiet",
-        "--package",
-        "redstart-server",
-        "--target",
-        TARGET,
-    ]);
+    command.args(["--quiet", "--target", TARGET]);
     command.env("CC_x86_64_pc_windows_gnu", "x86_64-w64-mingw32-gcc-posix");
     command.env("CXX_x86_64_pc_windows_gnu", "x86_64-w64-mingw32-g++-posix");
     command.env(

@@ -396,7 +396,9 @@ fn windows_packages() -> Res<()> {
 fn windows(_: &mut Notes) -> Res<()> {
     let program = cross::build("fast", false)?;
     cross::clippy()?;
-    wine::smoke(&wine::Wine::prepare()?, &program)
+    let wine = wine::Wine::prepare()?;
+    wine::smoke(&wine, &program)?;
+    wine::unit_tests(&wine, &cross::build_tests()?)
 }
 
 fn fuzz_all(_: &mut Notes) -> Res<()> {

@@ -19,7 +19,8 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask wine [--exe PROGRAM] [--prepare]
 
 Builds redstart-server.exe and runs smoke tests against it under Wine: PING, SET and GET,
-pipelines, 1,000 clients, a 100 MB value, a clean end on Ctrl-C.
+pipelines, 1,000 clients, a 100 MB value, a clean end on Ctrl-C. Without --exe the tests of io and
+os run there too.
   --exe PROGRAM   an executable that is built already
   --prepare       only make the Wine folder
 The folder lies in $REDSTART_CACHE (default ~/.cache/redstart).";
@@ -38,11 +39,36 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     if prepare_only {
         return Ok(());
     }
-    let program = match program {
-        Some(path) => PathBuf::from(path),
-        None => cross::build("fast", false)?,
-    };
-    smoke(&wine, &program)
+    match program {
+        Some(path) => smoke(&wine, &PathBuf::from(path)),
+        None => {
+            smoke(&wine, &cross::build("fast", false)?)?;
+            unit_tests(&wine, &cross::build_tests()?)
+        }
+    }
+}
+
+/// The tests of the crates that touch the system, the driver's conformance suite among them.
+pub(crate) fn unit_tests(wine: &Wine, programs: &[PathBuf]) -> Res<()> {
+    for program in programs {
+        let name = format!("test-{}.exe", std::process::id());
+        let inside = wine.root.join("w").join(&name);
+        std::fs::copy(program, &inside).map_err(|e| format!("{}: {e}", program.display()))?;
+        let output = wine
+            .command(&["wine", &format!("/w/{name}"), "--test-threads", "2"])
+            .output();
+        // A copy that stays behind costs nothing but room.
+        let _ = std::fs::remove_file(&inside);
+        let output = output.map_err(|e| format!("cannot start bwrap: {e}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let shown = program.file_stem().unwrap_or_default().to_string_lossy();
+        let result = text.lines().rfind(|line| line.starts_with("test result:"));
+        match result {
+            Some(line) if output.status.success() => println!("  wine: {shown}: {line}"),
+            _ => return Err(format!("{shown} ended with {}\n{text}", output.status)),
+        }
+    }
+    Ok(())
 }
 
 /// The folder with Wine in it.
