@@ -208,104 +208,93 @@ const STATS: CommandSpec<Handler> = CommandSpec {
 };
 
 fn stats(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    let b = Balance::take(call);
+    let balance = Balance::take(call);
     let store = &call.server.store;
     let databases: Vec<(u32, u64)> = (0..store.databases())
         .map(|db| (db, store.keys(db)))
         .filter(|(_, keys)| *keys > 0)
         .collect();
-    let after_startup = b.used.saturating_sub(b.startup);
-    let percent = |part: u64, whole: u64| part as f64 * 100.0 / whole.max(1) as f64;
-    let (active, allocated, resident) = (b.pages.active, b.pages.allocated, b.pages.resident);
-    let whole: &[(&str, u64)] = &[
-        ("peak.allocated", b.peak),
-        ("total.allocated", b.used),
-        ("startup.allocated", b.startup),
-        ("replication.backlog", 0),
-        ("clients.slaves", 0),
-        ("clients.normal", b.clients),
-        ("cluster.links", 0),
-        ("aof.buffer", 0),
-        ("lua.caches", 0),
-        ("functions.caches", 0),
-    ];
-    let behind: &[(&str, u64)] = &[
-        ("overhead.total", b.overhead()),
-        ("keys.count", b.keys),
-        ("keys.bytes-per-key", after_startup / b.keys.max(1)),
-        ("dataset.bytes", b.dataset()),
-    ];
-    let ratios: &[(&str, f64)] = &[
-        ("dataset.percentage", percent(b.dataset(), after_startup)),
-        ("peak.percentage", percent(b.used, b.peak)),
-    ];
-    let allocator: &[(&str, u64)] = &[
-        ("allocator.allocated", allocated),
-        ("allocator.active", active),
-        ("allocator.resident", resident),
-    ];
-    let pages: &[(&str, f64, i64)] = &[
-        (
-            "allocator-fragmentation.ratio",
-            b.pages.allocator_ratio(),
-            signed(active, allocated),
-        ),
-        (
-            "allocator-rss.ratio",
-            b.pages.process_ratio(),
-            signed(resident, active),
-        ),
-        ("rss-overhead.ratio", 1.0, 0),
-        ("fragmentation", b.fragmentation(), signed(resident, b.used)),
-    ];
+    let (before, behind) = (before_databases(&balance), behind_databases(&balance));
     let reply = &mut *call.reply;
-    reply.map(
-        whole.len()
-            + databases.len()
-            + behind.len()
-            + ratios.len()
-            + allocator.len()
-            + 2 * pages.len(),
-    );
-    let int = |reply: &mut resp::Reply, name: &str, value: u64| {
-        reply.bulk(name.as_bytes());
-        reply.int(i64::try_from(value).unwrap_or(i64::MAX));
-    };
-    whole
-        .iter()
-        .for_each(|(name, value)| int(reply, name, *value));
+    reply.map(before.len() + databases.len() + behind.len());
+    before.iter().for_each(|row| say(reply, row));
     for (db, keys) in databases {
         reply.bulk(format!("db.{db}").as_bytes());
         reply.map(2);
-        int(
-            reply,
-            "overhead.hashtable.main",
-            keys * TABLE_SHARE_BYTES as u64,
-        );
+        let main = keys * TABLE_SHARE_BYTES as u64;
+        say(reply, &("overhead.hashtable.main", Figure::Whole(main)));
         // A deadline stands in the entry: there is no second table.
-        int(reply, "overhead.hashtable.expires", 0);
+        say(reply, &("overhead.hashtable.expires", Figure::Whole(0)));
     }
-    behind
-        .iter()
-        .for_each(|(name, value)| int(reply, name, *value));
-    for (name, value) in ratios {
-        reply.bulk(name.as_bytes());
-        reply.double(*value);
-    }
-    allocator
-        .iter()
-        .for_each(|(name, value)| int(reply, name, *value));
-    for (name, ratio, bytes) in pages {
-        reply.bulk(name.as_bytes());
-        reply.double(*ratio);
-        reply.bulk(format!("{}.bytes", name.trim_end_matches(".ratio")).as_bytes());
-        reply.int(*bytes);
-    }
+    behind.iter().for_each(|row| say(reply, row));
     Ok(())
 }
 
-fn signed(above: u64, below: u64) -> i64 {
-    above.cast_signed() - below.cast_signed()
+/// A line of STATS.
+type Row = (&'static str, Figure);
+
+enum Figure {
+    Whole(u64),
+    Signed(i64),
+    Ratio(f64),
+}
+
+fn say(reply: &mut resp::Reply, (name, figure): &Row) {
+    reply.bulk(name.as_bytes());
+    match figure {
+        Figure::Whole(value) => reply.int(i64::try_from(*value).unwrap_or(i64::MAX)),
+        Figure::Signed(value) => reply.int(*value),
+        Figure::Ratio(value) => reply.double(*value),
+    }
+}
+
+fn before_databases(b: &Balance) -> [Row; 10] {
+    use Figure::Whole;
+    [
+        ("peak.allocated", Whole(b.peak)),
+        ("total.allocated", Whole(b.used)),
+        ("startup.allocated", Whole(b.startup)),
+        ("replication.backlog", Whole(0)),
+        ("clients.slaves", Whole(0)),
+        ("clients.normal", Whole(b.clients)),
+        ("cluster.links", Whole(0)),
+        ("aof.buffer", Whole(0)),
+        ("lua.caches", Whole(0)),
+        ("functions.caches", Whole(0)),
+    ]
+}
+
+fn behind_databases(b: &Balance) -> [Row; 17] {
+    use Figure::{Ratio, Signed, Whole};
+    let after_startup = b.used.saturating_sub(b.startup);
+    let percent = |part: u64, whole: u64| Ratio(part as f64 * 100.0 / whole.max(1) as f64);
+    let more = |above: u64, below: u64| Signed(above.cast_signed() - below.cast_signed());
+    let pages = &b.pages;
+    [
+        ("overhead.total", Whole(b.overhead())),
+        ("keys.count", Whole(b.keys)),
+        ("keys.bytes-per-key", Whole(after_startup / b.keys.max(1))),
+        ("dataset.bytes", Whole(b.dataset())),
+        ("dataset.percentage", percent(b.dataset(), after_startup)),
+        ("peak.percentage", percent(b.used, b.peak)),
+        ("allocator.allocated", Whole(pages.allocated)),
+        ("allocator.active", Whole(pages.active)),
+        ("allocator.resident", Whole(pages.resident)),
+        (
+            "allocator-fragmentation.ratio",
+            Ratio(pages.allocator_ratio()),
+        ),
+        (
+            "allocator-fragmentation.bytes",
+            more(pages.active, pages.allocated),
+        ),
+        ("allocator-rss.ratio", Ratio(pages.process_ratio())),
+        ("allocator-rss.bytes", more(pages.resident, pages.active)),
+        ("rss-overhead.ratio", Ratio(1.0)),
+        ("rss-overhead.bytes", Whole(0)),
+        ("fragmentation", Ratio(b.fragmentation())),
+        ("fragmentation.bytes", more(pages.resident, b.used)),
+    ]
 }
 
 /// MEMORY DOCTOR
