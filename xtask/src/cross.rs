@@ -104,16 +104,16 @@ pub(crate) fn clippy() -> Res<()> {
     ];
     sh::run(cargo_for_windows(&words, false)?.args(["--", "-D", "warnings"]))?;
     // These two have code of their own for each system, and tests of it.
-    let words = [
+    let words: [&[&str]; 2] = [
         &["clippy", "--all-targets", "--profile", "fast"],
-        &SYSTEM_CRATES[..],
+        SYSTEM_CRATES,
     ];
     sh::run(cargo_for_windows(&words.concat(), false)?.args(["--", "-D", "warnings"]))
 }
 
 /// Builds the tests of the crates that touch the system, and says where they lie.
 pub(crate) fn build_tests() -> Res<Vec<PathBuf>> {
-    let words = [
+    let words: [&[&str]; 2] = [
         &[
             "test",
             "--no-run",
@@ -124,7 +124,7 @@ pub(crate) fn build_tests() -> Res<Vec<PathBuf>> {
             "--message-format",
             "json",
         ],
-        &SYSTEM_CRATES[..],
+        SYSTEM_CRATES,
     ];
     let messages = sh::capture(&mut cargo_for_windows(&words.concat(), false)?)?;
     // A path stands in JSON with nothing to escape, on the systems where this runs.
