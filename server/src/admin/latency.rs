@@ -7,7 +7,7 @@ use commands::CommandError;
 use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};
 use resp::Reply;
 
-use super::{AdminCall, Handler, help_lines, unknown_subcommand};
+use super::{AdminCall, Handler, help_lines};
 use crate::stats::Durations;
 use crate::table::Command;
 
@@ -23,7 +23,7 @@ const LATENCY: CommandSpec<Handler> = CommandSpec {
     summary: "Tells how long commands and the server's own work took.",
     complexity: "Depends on subcommand.",
     subcommands: &[HELP, HISTOGRAM, HISTORY, LATEST, RESET],
-    ..CommandSpec::row(latency)
+    ..CommandSpec::row(help)
 };
 
 /// What the subcommands have in common.
@@ -40,13 +40,8 @@ const BASE: CommandSpec<Handler> = CommandSpec {
         "request_policy:all_nodes",
         "response_policy:special",
     ],
-    ..CommandSpec::row(latency)
+    ..CommandSpec::row(help)
 };
-
-/// Only words that are no subcommand come here.
-fn latency(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    Err(unknown_subcommand(call, "LATENCY"))
-}
 
 /// LATENCY HISTOGRAM [command [command …]]
 const HISTOGRAM: CommandSpec<Handler> = CommandSpec {
@@ -200,7 +195,6 @@ const HELP: CommandSpec<Handler> = CommandSpec {
     acl: Acl::SLOW,
     summary: "Lists the subcommands.",
     tips: &[],
-    run: help,
     ..BASE
 };
 

@@ -69,7 +69,7 @@ const HELP_LINES: &[&str] = &[
     "    Return memory in bytes used by <key> and its value. Nested values are",
     "    sampled up to <count> times (default: 5, 0 means sample all).",
     "HELP",
-    "    Print this help.",
+    "    Prints this help.",
 ];
 
 fn help(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
@@ -248,30 +248,36 @@ fn say(reply: &mut resp::Reply, (name, figure): &Row) {
     }
 }
 
-fn before_databases(b: &Balance) -> [Row; 10] {
+fn before_databases(b: &Balance) -> [Row; 12] {
     use Figure::Whole;
     [
         ("peak.allocated", Whole(b.peak)),
         ("total.allocated", Whole(b.used)),
         ("startup.allocated", Whole(b.startup)),
         ("replication.backlog", Whole(0)),
+        ("replica.fullsync.buffer", Whole(0)),
         ("clients.slaves", Whole(0)),
         ("clients.normal", Whole(b.clients)),
         ("cluster.links", Whole(0)),
         ("aof.buffer", Whole(0)),
         ("lua.caches", Whole(0)),
         ("functions.caches", Whole(0)),
+        ("script.VMs", Whole(0)),
     ]
 }
 
-fn behind_databases(b: &Balance) -> [Row; 17] {
+fn behind_databases(b: &Balance) -> [Row; 21] {
     use Figure::{Ratio, Signed, Whole};
     let after_startup = b.used.saturating_sub(b.startup);
     let percent = |part: u64, whole: u64| Ratio(part as f64 * 100.0 / whole.max(1) as f64);
     let more = |above: u64, below: u64| Signed(above.cast_signed() - below.cast_signed());
+    let tables = b.keys * TABLE_SHARE_BYTES as u64;
     let pages = &b.pages;
     [
+        ("overhead.db.hashtable.lut", Whole(tables)),
+        ("overhead.db.hashtable.rehashing", Whole(0)),
         ("overhead.total", Whole(b.overhead())),
+        ("db.dict.rehashing.count", Whole(0)),
         ("keys.count", Whole(b.keys)),
         ("keys.bytes-per-key", Whole(after_startup / b.keys.max(1))),
         ("dataset.bytes", Whole(b.dataset())),
@@ -280,6 +286,7 @@ fn behind_databases(b: &Balance) -> [Row; 17] {
         ("allocator.allocated", Whole(pages.allocated)),
         ("allocator.active", Whole(pages.active)),
         ("allocator.resident", Whole(pages.resident)),
+        ("allocator.muzzy", Whole(0)),
         (
             "allocator-fragmentation.ratio",
             Ratio(pages.allocator_ratio()),

@@ -90,26 +90,14 @@ fn help_lines(call: &mut AdminCall<'_, '_>, lines: &[&str]) -> Result<(), Comman
     Ok(())
 }
 
-/// The answer to a word that is no subcommand of `container`.
-fn unknown_subcommand(call: &AdminCall<'_, '_>, container: &str) -> CommandError {
-    let shown = shown_subcommand(call);
-    let text = format!("ERR unknown subcommand '{shown}'. Try {container} HELP.");
-    CommandError::Text(text.into())
-}
-
 /// The answer to a subcommand of `container` with words behind it that it has no use for.
 fn wrong_words(call: &AdminCall<'_, '_>, container: &str) -> CommandError {
-    let shown = shown_subcommand(call);
+    let word = call.args.get(1);
+    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
     let text = format!(
         "ERR unknown subcommand or wrong number of arguments for '{shown}'. Try {container} HELP."
     );
     CommandError::Text(text.into())
-}
-
-/// The subcommand's name as the client wrote it, at most 128 bytes of it.
-fn shown_subcommand<'c>(call: &AdminCall<'c, '_>) -> std::borrow::Cow<'c, str> {
-    let word = call.args.get(1);
-    String::from_utf8_lossy(&word[..word.len().min(128)])
 }
 
 /// A time-out in ms as the moment of its end, both by the wall clock; 0 stays 0.

@@ -6,7 +6,7 @@ use commands::CommandError;
 use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};
 use resp::number::parse_i64;
 
-use super::{AdminCall, Handler, help_lines, unknown_subcommand, wrong_words};
+use super::{AdminCall, Handler, help_lines, wrong_words};
 
 pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&SLOWLOG];
 
@@ -23,7 +23,7 @@ const SLOWLOG: CommandSpec<Handler> = CommandSpec {
     summary: "Shows and empties the log of slow commands.",
     complexity: "Depends on subcommand.",
     subcommands: &[GET, HELP, LEN, RESET],
-    ..CommandSpec::row(slowlog)
+    ..CommandSpec::row(help)
 };
 
 /// What the subcommands have in common.
@@ -32,13 +32,8 @@ const BASE: CommandSpec<Handler> = CommandSpec {
     acl: Acl::ADMIN.or(Acl::DANGEROUS).or(Acl::SLOW),
     group: Group::Server,
     since: "2.2.12",
-    ..CommandSpec::row(slowlog)
+    ..CommandSpec::row(help)
 };
-
-/// Only words that are no subcommand come here.
-fn slowlog(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    Err(unknown_subcommand(call, "SLOWLOG"))
-}
 
 /// SLOWLOG GET [count]
 const GET: CommandSpec<Handler> = CommandSpec {
@@ -128,7 +123,6 @@ const HELP: CommandSpec<Handler> = CommandSpec {
     acl: Acl::SLOW,
     since: "6.2.0",
     summary: "Lists the subcommands.",
-    run: help,
     ..BASE
 };
 
