@@ -325,9 +325,8 @@ const CLIENT_BYTES_MAX: u64 = 200 << 10;
 fn doctor(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     let b = Balance::take(call);
     let text = if b.used < JUDGED_BYTES_MIN {
-        "Hi Sam, this instance is empty or is using very little memory, my issue detector can't be \
-         used in these conditions. Please, leave for your mission on Earth and fill it with some \
-         data. The new Sam and I will be back to our programming as soon as I finished rebooting.\n"
+        "There is too little data to judge: the server is empty or nearly so, and what it holds for \
+         itself hides everything else. Ask again when it is in use.\n"
             .to_owned()
     } else {
         report(&b, call.server.clients.len())
@@ -358,12 +357,12 @@ fn report(b: &Balance, clients: u64) -> String {
         );
     }
     if findings.is_empty() {
-        return "Hi Sam, I can't find any memory issue in your instance. I can only account for what \
-                occurs on this base.\n"
+        return "No memory problem was found: what is in use, what was in use at most, and what the \
+                process holds are in proportion.\n"
             .to_owned();
     }
     format!(
-        "Sam, I detected a few issues in this Redstart instance memory implants:\n\n{}\n",
+        "Something about this server's memory is worth a look:\n\n{}\n",
         findings.join("\n\n")
     )
 }
