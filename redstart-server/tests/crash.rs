@@ -33,6 +33,8 @@ fn a_fatal_signal_is_reported_and_ends_the_process_by_itself() {
             "------ STACK TRACE ------",
             "------ INFO OUTPUT ------",
             "redis_version:7.2.4",
+            "cmdstat_ping:calls=1,",
+            "# Keyspace",
             "------ FAST MEMORY TEST ------",
             "=== REDIS BUG REPORT END. Make sure to include from START to END. ===",
         ] {

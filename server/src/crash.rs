@@ -1,15 +1,22 @@
-//! What the server adds to a crash report: its configuration in short, INFO's figures, who was served.
+//! What the server adds to a crash report: INFO, who was served, its configuration.
 //!
-//! It runs in a process that has crashed, on the crashed thread: locks are only tried, and what cannot
-//! be had is left out.
+//! It runs in a process that has crashed, on the crashed thread, which may hold any lock. So INFO is
+//! written by a thread of its own that may get stuck: after [`INFO_WAIT`] the few figures that need no
+//! lock stand in its place. The other sections only try locks, and leave out what cannot be had.
+//!
+//! Checked by: redstart-server/tests/crash.rs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use crate::client_line::client_line;
 use crate::clients::ClientId;
 use crate::server::Server;
 use crate::table::CommandId;
+
+/// How long INFO may take; it takes a millisecond where nobody is in its way.
+const INFO_WAIT: Duration = Duration::from_millis(500);
 
 /// Whom a worker is serving, and what it runs: two stores a command, on cache lines of its own.
 #[derive(Debug, Default)]
@@ -45,31 +52,47 @@ fn this_worker() -> Option<usize> {
         .ok()
 }
 
+/// INFO with every section; `None` if it gets stuck.
+fn whole_info(server: &Arc<Server>) -> Option<String> {
+    let (server, (said, says)) = (server.clone(), mpsc::channel());
+    std::thread::Builder::new()
+        .name("crash-info".into())
+        .spawn(move || {
+            let text = crate::info::text(&server, &[b"everything"], os::clock::wall_ms());
+            // Nobody listens any more if it took too long.
+            let _ = said.send(text);
+        })
+        .ok()?;
+    says.recv_timeout(INFO_WAIT).ok()
+}
+
+/// What is left of INFO when somebody holds a lock that it needs.
+fn figures_without_locks(server: &Server) -> String {
+    let memory = os::memory::figures();
+    format!(
+        "# Server\r\nredis_version:{}\r\nredstart_version:{}\r\nredis_git_sha1:{}\r\nos:{}\r\nprocess_id:{}\r\n\
+         run_id:{}\r\n# Memory\r\nused_memory:{}\r\nused_memory_peak:{}\r\nused_memory_rss:{}\r\n\
+         total_system_memory:{}\r\n",
+        crate::REDIS_VERSION,
+        crate::VERSION,
+        crate::version::COMMIT,
+        os::host::name(),
+        std::process::id(),
+        server.start.run_id,
+        os::alloc::used_bytes_exact(),
+        os::alloc::peak_bytes(),
+        memory.resident,
+        memory.system,
+    )
+}
+
 /// Writes the sections through `put`.
 pub fn report(server: &Arc<Server>, put: os::crash::Put<'_>) {
     let mut section = |title: &str, text: &str| {
         put(format!("\n------ {title} ------\n{text}").as_bytes());
     };
-    let memory = os::memory::figures();
-    section(
-        "INFO OUTPUT",
-        &format!(
-            "# Server\r\nredis_version:{}\r\nredstart_version:{}\r\nredis_git_sha1:{}\r\nos:{}\r\nprocess_id:{}\r\nrun_id:{}\r\n\
-             io_threads:{}\r\n# Memory\r\nused_memory:{}\r\nused_memory_peak:{}\r\nused_memory_rss:{}\r\n\
-             total_system_memory:{}\r\n",
-            crate::REDIS_VERSION,
-            crate::VERSION,
-            crate::version::COMMIT,
-            os::host::name(),
-            std::process::id(),
-            server.start.run_id,
-            server.start.workers,
-            os::alloc::used_bytes_exact(),
-            os::alloc::peak_bytes(),
-            memory.resident,
-            memory.system,
-        ),
-    );
+    let info = whole_info(server).unwrap_or_else(|| figures_without_locks(server));
+    section("INFO OUTPUT", &info);
     if let Some(current) = this_worker().and_then(|worker| server.current.get(worker))
         && let Some(command) = current.command.load(Relaxed).checked_sub(1)
     {
