@@ -97,17 +97,12 @@ pub fn used_bytes_exact() -> u64 {
     u64::try_from(TOTAL.load(Relaxed) + nets).unwrap_or(0)
 }
 
-/// The most that was ever in use (or since [`reset_peak`]).
+/// The most that was ever in use.
 #[must_use]
 pub fn peak_bytes() -> u64 {
     u64::try_from(PEAK.load(Relaxed))
         .unwrap_or(0)
         .max(used_bytes_exact())
-}
-
-/// Forgets the peak: CONFIG RESETSTAT.
-pub fn reset_peak() {
-    PEAK.store(TOTAL.load(Relaxed), Relaxed);
 }
 
 /// How many allocations the system has refused.

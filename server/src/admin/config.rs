@@ -139,7 +139,6 @@ const RESETSTAT: CommandSpec<Handler> = CommandSpec {
 
 fn resetstat(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     call.server.reset_statistics();
-    os::alloc::reset_peak();
     call.reply.ok();
     Ok(())
 }
