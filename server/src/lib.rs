@@ -10,6 +10,7 @@
 //! | `dispatch.rs`, `plan.rs`, `execute.rs` | a request becomes a command; its locks; its run |
 //! | `admin/` | rows and handlers about the server itself |
 //! | `live.rs`, `config/` | the configuration as workers read it; the table of parameters |
+//! | `info/`, `balance.rs` | INFO's text; where the memory goes |
 //! | `stats.rs`, `slowlog.rs`, `latency.rs`, `monitor.rs` | what is counted and told |
 //! | `listen.rs`, `shutdown.rs` | the way in, the way out |
 //!
@@ -18,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+mod balance;
 pub mod client_line;
 pub mod clients;
 pub mod config;

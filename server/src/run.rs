@@ -5,6 +5,7 @@
 //! **Invariant:** `start` returns an error only when no thread is left running.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -57,7 +58,12 @@ pub fn start_with<D: Driver>(
         result = result.and(started);
     }
     match result {
-        Ok(()) => Ok(running),
+        Ok(()) => {
+            // Relaxed: a figure for people, written once.
+            let used = os::alloc::used_bytes_exact();
+            server.startup_bytes.store(used, Ordering::Relaxed);
+            Ok(running)
+        }
         Err(error) => {
             shutdown::give_up(server);
             running.join();

@@ -146,10 +146,6 @@ impl Server {
             start,
         };
         server.set_live(live);
-        // Relaxed: a figure, written once before anybody reads it.
-        server
-            .startup_bytes
-            .store(os::alloc::used_bytes_exact(), Ordering::Relaxed);
         Ok(Arc::new(server))
     }
 
@@ -179,11 +175,12 @@ impl Server {
         self.statistics.load_full()
     }
 
-    /// CONFIG RESETSTAT.
+    /// CONFIG RESETSTAT. What describes the present (memory and its peak, clients) goes on, as in Redis.
     pub fn reset_statistics(&self) {
         let fresh = Statistics::new(self.start.workers, self.commands.all().len());
         self.statistics.store(Arc::new(fresh));
         self.store.reset_stats();
+        *self.rates.lock() = Rates::default();
     }
 
     /// Replaces what is outdated and says whether `live` was; costs two loads when nothing is.

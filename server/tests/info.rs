@@ -6,8 +6,14 @@ use std::collections::HashMap;
 
 use common::TestServer;
 
-/// What INFO of Redis 8.0 prints, less what would have to be invented here: `atomicvar_api`,
-/// `gcc_version`, the allocator's `muzzy` pages, the times of a main thread that there is not.
+/// Memory is counted as in the program.
+#[global_allocator]
+static ALLOCATOR: os::alloc::Counting = os::alloc::Counting;
+
+/// What INFO of Redis 8.0 and Valkey 9.1 prints, less what would have to be invented here:
+/// `atomicvar_api`, `gcc_version`, the allocator's `muzzy` pages, the times of a main thread that there
+/// is not, threads that do another's work; and less TLS, modules and scripting engines, which there are
+/// not yet. `redstart_version` stands where Valkey has its own.
 #[rustfmt::skip]
 const FIELDS: &[&str] = &[
     "redis_version", "redis_git_sha1", "redis_git_dirty", "redis_build_id", "redis_mode", "os",
@@ -66,6 +72,14 @@ const FIELDS: &[&str] = &[
     "second_repl_offset", "repl_backlog_active", "repl_backlog_size",
     "repl_backlog_first_byte_offset", "repl_backlog_histlen", "used_cpu_sys", "used_cpu_user",
     "used_cpu_sys_children", "used_cpu_user_children", "cluster_enabled",
+    // Valkey's own.
+    "server_name", "redstart_version", "server_mode", "availability_zone", "paused_reason",
+    "paused_actions", "paused_timeout_milliseconds", "mem_replicas_repl_buffer",
+    "mem_cluster_slot_import", "mem_cluster_slot_export", "slot_migration_fork_in_progress",
+    "total_net_cluster_slot_import_bytes", "total_net_cluster_slot_export_bytes",
+    "expired_fields", "expired_keys_with_volatile_items_stale_perc",
+    "io_threaded_total_prefetch_batches", "io_threaded_total_prefetch_entries",
+    "acl_access_denied_tls_cert", "acl_access_denied_db", "replicas_waiting_psync",
 ];
 
 #[test]
@@ -97,4 +111,75 @@ fn every_field_stands_once() {
     ] {
         assert_eq!(seen.get(made), Some(&1), "{made}");
     }
+}
+
+fn field(client: &mut common::Client, section: &str, name: &str) -> u64 {
+    let text = client.line(&format!("INFO {section}"));
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .unwrap_or_else(|| panic!("{name} in {text}"));
+    value.parse().expect("a whole number")
+}
+
+/// What Redis begins anew, and what it does not: the peak stays.
+#[test]
+fn resetstat_resets_what_redis_resets() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    assert_eq!(client.line("SET k v"), "+OK");
+    client.line("GET k");
+    client.line("GET nothing");
+    assert!(client.line("NOSUCH").starts_with('-'));
+    for (name, least) in [
+        ("total_commands_processed", 3),
+        ("total_connections_received", 1),
+        ("total_net_input_bytes", 40),
+        ("keyspace_hits", 1),
+        ("keyspace_misses", 1),
+        ("total_error_replies", 1),
+    ] {
+        assert!(field(&mut client, "stats", name) >= least, "{name}");
+    }
+    // More than other tests of this process free at any time.
+    client.ask(&[b"SET".as_slice(), b"large", &[b'x'; 4 << 20]]);
+    assert_eq!(client.reply(), "+OK");
+    assert_eq!(client.line("DEL large"), ":1");
+    let peak = field(&mut client, "memory", "used_memory_peak");
+    assert!(peak > field(&mut client, "memory", "used_memory") + (2 << 20));
+    assert_eq!(client.line("CONFIG RESETSTAT"), "+OK");
+    for name in [
+        "keyspace_hits",
+        "keyspace_misses",
+        "total_error_replies",
+        "total_connections_received",
+    ] {
+        assert_eq!(field(&mut client, "stats", name), 0, "{name}");
+    }
+    let text = client.line("INFO everything");
+    assert!(!text.contains("cmdstat_set") && !text.contains("errorstat_"));
+    assert!(!text.contains("latency_percentiles_usec_set"));
+    assert!(field(&mut client, "memory", "used_memory_peak") >= peak);
+    assert_eq!(
+        field(&mut client, "persistence", "rdb_changes_since_last_save"),
+        3
+    );
+}
+
+/// Overhead beside what was there at the start and what clients hold is the tables': 12 bytes a key.
+#[test]
+fn overhead_counts_the_tables() {
+    const KEYS: usize = 100_000;
+    let server = TestServer::start();
+    let mut client = server.connect();
+    for begin in (0..KEYS).step_by(1_000) {
+        let pairs: Vec<String> = (begin..begin + 1_000)
+            .map(|n| format!("key:{n} v"))
+            .collect();
+        assert_eq!(client.line(&format!("MSET {}", pairs.join(" "))), "+OK");
+    }
+    let overhead = field(&mut client, "memory", "used_memory_overhead")
+        - field(&mut client, "memory", "used_memory_startup");
+    let a_key = overhead as f64 / KEYS as f64;
+    assert!((10.0..16.0).contains(&a_key), "{a_key}");
 }

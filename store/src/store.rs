@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use collections::table::Table;
+
 use crate::access::{AccessPolicy, PolicyCell};
 use crate::counts::{Counts, DbSize};
 use crate::error::Busy;
@@ -12,11 +14,15 @@ use crate::lazy::FreeThread;
 use crate::locks::Shards;
 use crate::log::Log;
 use crate::plan::{Plan, Turn};
+use crate::shard::SHARDS;
 use crate::stats::{StatRows, Stats};
 use crate::sync::{AtomicBool, AtomicU32, Relaxed};
 use crate::tables::Tables;
 use crate::unit::Unit;
 use crate::watch::Watcher;
+
+/// What a key's place in a large table costs, the entry not included (docs/design/table.md).
+const TABLE_SHARE_BYTES: u64 = 12;
 
 /// What a store is made with.
 #[derive(Clone, Debug)]
@@ -119,6 +125,24 @@ impl Store {
     #[must_use]
     pub fn keys(&self, db: u32) -> u64 {
         self.db_size(db, 0).keys
+    }
+
+    /// Bytes that a database's tables occupy, their entries not included. Waits for nobody: a shard
+    /// that somebody holds at this moment is taken to be like the others.
+    #[must_use]
+    pub fn table_bytes(&self, db: u32) -> u64 {
+        let (mut bytes, mut seen) = (0, 0);
+        for shard in 0..SHARDS {
+            self.shards.outside(shard).look_now(|data| {
+                seen += 1;
+                bytes += data.tables.get(db).map_or(0, Table::heap_bytes) as u64;
+            });
+        }
+        match seen {
+            // The caller's own unit holds them all.
+            0 => self.keys(db) * TABLE_SHARE_BYTES,
+            _ => bytes * SHARDS as u64 / seen,
+        }
     }
 
     /// INFO's figures.

@@ -1,35 +1,24 @@
 //! The section Memory: what the allocator gave, what the system sees, what the limit is.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::{Page, View, human};
+use crate::balance::{Balance, ratio, signed};
 
 pub(super) fn memory(page: &mut Page, view: &View<'_>) {
     let server = view.server;
-    let used = os::alloc::used_bytes_exact();
-    let peak = os::alloc::peak_bytes().max(used);
-    let system = os::memory::figures();
-    let pages = os::memory::fragmentation();
-    let startup = server.startup_bytes.load(Relaxed);
-    let clients: u64 = view
-        .clients
-        .iter()
-        .map(|client| client.figures.memory_bytes.load(Relaxed))
-        .sum();
-    let overhead = (startup + clients).min(used);
-    let dataset = used - overhead;
+    let balance = Balance::take(server, &view.clients);
+    let (used, pages, system) = (balance.used, balance.pages, balance.system);
 
     page.bytes("used_memory", used);
     page.bytes("used_memory_rss", system.resident);
-    page.bytes("used_memory_peak", peak);
-    page.percent("used_memory_peak_perc", used, peak);
-    page.field("used_memory_overhead", overhead);
-    page.field("used_memory_startup", startup);
-    page.field("used_memory_dataset", dataset);
+    page.bytes("used_memory_peak", balance.peak);
+    page.percent("used_memory_peak_perc", used, balance.peak);
+    page.field("used_memory_overhead", balance.overhead());
+    page.field("used_memory_startup", balance.startup);
+    page.field("used_memory_dataset", balance.dataset());
     page.percent(
         "used_memory_dataset_perc",
-        dataset,
-        used.saturating_sub(startup),
+        balance.dataset(),
+        balance.since_startup(),
     );
     page.field("allocator_allocated", pages.allocated);
     page.field("allocator_active", pages.active);
@@ -42,32 +31,31 @@ pub(super) fn memory(page: &mut Page, view: &View<'_>) {
     page.ratio("allocator_frag_ratio", pages.allocator_ratio());
     page.field(
         "allocator_frag_bytes",
-        pages.active.saturating_sub(pages.allocated),
+        signed(pages.active, pages.allocated),
     );
     page.ratio("allocator_rss_ratio", pages.process_ratio());
-    let beside = pages.resident.cast_signed() - pages.active.cast_signed();
-    page.field("allocator_rss_bytes", beside);
+    page.field("allocator_rss_bytes", signed(pages.resident, pages.active));
     page.ratio("rss_overhead_ratio", ratio(system.resident, pages.resident));
     page.field(
         "rss_overhead_bytes",
-        system.resident.cast_signed() - pages.resident.cast_signed(),
+        signed(system.resident, pages.resident),
     );
-    page.ratio("mem_fragmentation_ratio", ratio(system.resident, used));
-    page.field(
-        "mem_fragmentation_bytes",
-        system.resident.cast_signed() - used.cast_signed(),
-    );
+    page.ratio("mem_fragmentation_ratio", balance.fragmentation());
+    page.field("mem_fragmentation_bytes", balance.fragmentation_bytes());
     for name in [
         "mem_not_counted_for_evict",
         "mem_replication_backlog",
         "mem_total_replication_buffers",
         "mem_replica_full_sync_buffer",
+        "mem_replicas_repl_buffer",
         "mem_clients_slaves",
     ] {
         page.field(name, 0);
     }
-    page.field("mem_clients_normal", clients);
+    page.field("mem_clients_normal", balance.clients);
     page.field("mem_cluster_links", 0);
+    page.field("mem_cluster_slot_import", 0);
+    page.field("mem_cluster_slot_export", 0);
     page.field("mem_aof_buffer", 0);
     page.field("mem_allocator", os::alloc::name());
     page.field("mem_overhead_db_hashtable_rehashing", 0);
@@ -103,12 +91,4 @@ fn commit(page: &mut Page, system: &os::memory::Figures) {
     page.field("mem_private_peak_bytes", system.private_peak);
     page.field("mem_commit_limit", system.commit_limit);
     page.field("mem_commit_used", system.commit_used);
-}
-
-fn ratio(above: u64, below: u64) -> f64 {
-    if below == 0 {
-        0.0
-    } else {
-        above as f64 / below as f64
-    }
 }

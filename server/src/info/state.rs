@@ -95,6 +95,7 @@ pub(super) fn persistence(page: &mut Page, view: &View<'_>) {
     page.field("aof_last_cow_size", 0);
     page.field("module_fork_in_progress", 0);
     page.field("module_fork_last_cow_size", 0);
+    page.field("slot_migration_fork_in_progress", 0);
 }
 
 pub(super) fn threads(page: &mut Page, view: &View<'_>) {
@@ -116,6 +117,7 @@ pub(super) fn threads(page: &mut Page, view: &View<'_>) {
 pub(super) fn replication(page: &mut Page, view: &View<'_>) {
     page.field("role", "master");
     page.field("connected_slaves", 0);
+    page.field("replicas_waiting_psync", 0);
     page.field("master_failover_state", "no-failover");
     // An id of its own for each start, as a primary has it: a replica that asks can tell restarts.
     let sum = Sha256::digest(view.server.start.run_id.as_bytes());

@@ -29,7 +29,12 @@ fn traffic(page: &mut Page, totals: &Totals, rates: &Rates) {
     page.field("total_net_output_bytes", totals.net_output_bytes);
     zeros(
         page,
-        &["total_net_repl_input_bytes", "total_net_repl_output_bytes"],
+        &[
+            "total_net_repl_input_bytes",
+            "total_net_repl_output_bytes",
+            "total_net_cluster_slot_import_bytes",
+            "total_net_cluster_slot_export_bytes",
+        ],
     );
     page.field(
         "instantaneous_input_kbps",
@@ -57,7 +62,9 @@ fn traffic(page: &mut Page, totals: &Totals, rates: &Rates) {
 fn keys(page: &mut Page, view: &View<'_>, totals: &Totals) {
     let store = view.server.store.stats();
     page.field("expired_keys", store.expired_keys);
+    page.field("expired_fields", 0);
     page.ratio("expired_stale_perc", store.expired_stale_perc);
+    page.ratio("expired_keys_with_volatile_items_stale_perc", 0.0);
     page.field(
         "expired_time_cap_reached_count",
         store.expired_time_cap_reached,
@@ -148,7 +155,12 @@ fn loops(page: &mut Page, view: &View<'_>, totals: &Totals, rates: &Rates) {
     page.field("acl_access_denied_cmd", totals.denied_command);
     zeros(
         page,
-        &["acl_access_denied_key", "acl_access_denied_channel"],
+        &[
+            "acl_access_denied_key",
+            "acl_access_denied_channel",
+            "acl_access_denied_tls_cert",
+            "acl_access_denied_db",
+        ],
     );
 }
 
