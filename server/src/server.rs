@@ -78,6 +78,8 @@ pub struct Server {
     pub rates: Mutex<Rates>,
     /// Where worker 0 is to listen; `Letter::Listen` tells it that this has changed.
     pub listening: Mutex<Listening>,
+    /// Whether worker 0 has yet to act on a change of `listening`.
+    pub relisten: AtomicBool,
     /// Where it does listen.
     pub addresses: Mutex<Vec<io::Address>>,
     /// Wall clock at the start, ms.
@@ -132,6 +134,7 @@ impl Server {
             stop: Stop::default(),
             rates: Mutex::new(Rates::default()),
             listening: Mutex::new(Listening::default()),
+            relisten: AtomicBool::new(false),
             addresses: Mutex::new(Vec::new()),
             started_unix_ms: os::clock::wall_ms(),
             changes: Changes::new(start.workers),

@@ -19,6 +19,8 @@ use crate::mailbox::Letter;
 use crate::server::Server;
 use ::io::{Driver as _, ListenAt, ListenOptions, Loop};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 impl Config {
     /// Everything to listen on.
@@ -80,6 +82,26 @@ fn addresses(bind: &[String], port: u16) -> Result<Vec<Wanted>, String> {
     Ok(wanted)
 }
 
+/// How long CONFIG SET waits for worker 0 to open a port: much longer than its turns take.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(1);
+
+impl Server {
+    /// Another worker's CONFIG SET waits for worker 0, so that a client that has the reply can
+    /// connect. This one command may hold its worker for a turn of the other.
+    fn wait_until_heard(&self) {
+        let thread = std::thread::current();
+        let is_other = thread
+            .name()
+            .is_some_and(|name| name.starts_with("worker-") && name != "worker-0");
+        let began = Instant::now();
+        // Acquire: the port is open when the flag is seen lowered.
+        while is_other && self.relisten.load(Ordering::Acquire) && began.elapsed() < LISTEN_PATIENCE
+        {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+}
+
 impl Host for Server {
     fn publish(&self, live: Live) {
         self.set_live(live);
@@ -94,7 +116,10 @@ impl Host for Server {
             .retain(|w| matches!(w.at, ListenAt::Unix { .. }));
         listening.wanted.splice(0..0, fresh);
         *self.listening.lock() = listening;
+        // Release: worker 0 reads what is wanted after the flag.
+        self.relisten.store(true, Ordering::Release);
         self.mailboxes[0].post(Letter::Listen);
+        self.wait_until_heard();
         Ok(())
     }
 

@@ -21,6 +21,7 @@ mod serve;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use io::{Close, Completion, Driver, Socket, Token};
@@ -166,6 +167,10 @@ impl<'w, D: Driver> Worker<'w, D> {
         self.let_in();
         self.retry_parked();
         self.serve_ready();
+        // CONFIG SET port on this very worker: it listens before the reply leaves.
+        if self.index() == 0 {
+            self.relisten();
+        }
         let served = self.net.monotonic();
         self.flush();
         if self.engine.desk.monotonic_ms >= self.cron.next_ms {
@@ -242,11 +247,7 @@ impl<'w, D: Driver> Worker<'w, D> {
                 Letter::Push { to, bytes } => self.push(to, &bytes),
                 // Parked connections are tried again each turn; the letter was the wake-up.
                 Letter::Retry => {}
-                Letter::Listen => {
-                    if let Err(error) = self.listen() {
-                        log::warning(format_args!("Could not listen: {error}"));
-                    }
-                }
+                Letter::Listen => self.relisten(),
                 Letter::Stop => self.begin_stop(),
                 // The one sleep of a worker: it is what the command is for.
                 Letter::Stall { until } => {
@@ -256,6 +257,20 @@ impl<'w, D: Driver> Worker<'w, D> {
             }
         }
         self.letters = letters;
+    }
+
+    /// Acts on a change of where to listen, once.
+    fn relisten(&mut self) {
+        let server = self.engine.server;
+        // Acquire: what is wanted was written before the flag was raised.
+        if !server.relisten.load(Ordering::Acquire) {
+            return;
+        }
+        if let Err(error) = self.listen() {
+            log::warning(format_args!("Could not listen: {error}"));
+        }
+        // Release: who sees it lowered may connect.
+        server.relisten.store(false, Ordering::Release);
     }
 
     fn push(&mut self, to: ClientId, bytes: &[u8]) {
@@ -338,9 +353,7 @@ impl<'w, D: Driver> Worker<'w, D> {
         }
         if let Some(watcher) = connection.session.watcher.take() {
             server.store.unwatch(&watcher);
-            server
-                .watching_clients
-                .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            server.watching_clients.fetch_sub(1, Ordering::Relaxed);
         }
         self.count_paused(&mut connection, false);
         if let Some(input) = connection.input.take() {
