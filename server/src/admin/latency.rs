@@ -1,5 +1,5 @@
-//! LATENCY: HISTOGRAM, HISTORY, LATEST, RESET. Spikes are kept in `crate::latency`, histograms in
-//! `crate::stats`; here are the rows.
+//! LATENCY: DOCTOR, GRAPH, HISTOGRAM, HISTORY, LATEST, RESET. Spikes are kept in `crate::latency`,
+//! which also tells of them in words and pictures, histograms in `crate::stats`; here are the rows.
 //!
 //! Checked by: tests below, tests/transcripts/server/latency.txt.
 
@@ -8,12 +8,13 @@ use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};
 use resp::Reply;
 
 use super::{AdminCall, Handler, help_lines};
+use crate::latency::{doctor as words, graph as picture};
 use crate::stats::Durations;
 use crate::table::Command;
 
 pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&LATENCY];
 
-/// LATENCY HELP | HISTOGRAM | HISTORY | LATEST | RESET
+/// LATENCY DOCTOR | GRAPH | HELP | HISTOGRAM | HISTORY | LATEST | RESET
 const LATENCY: CommandSpec<Handler> = CommandSpec {
     name: "latency",
     arity: Arity::AtLeast(2),
@@ -22,7 +23,7 @@ const LATENCY: CommandSpec<Handler> = CommandSpec {
     since: "2.8.13",
     summary: "Tells how long commands and the server's own work took.",
     complexity: "Depends on subcommand.",
-    subcommands: &[HELP, HISTOGRAM, HISTORY, LATEST, RESET],
+    subcommands: &[DOCTOR, GRAPH, HELP, HISTOGRAM, HISTORY, LATEST, RESET],
     ..CommandSpec::row(help)
 };
 
@@ -42,6 +43,48 @@ const BASE: CommandSpec<Handler> = CommandSpec {
     ],
     ..CommandSpec::row(help)
 };
+
+/// LATENCY DOCTOR
+const DOCTOR: CommandSpec<Handler> = CommandSpec {
+    name: "doctor",
+    arity: Arity::Exactly(2),
+    summary: "Tells in words what the spikes say and what can be done about them.",
+    run: doctor,
+    ..BASE
+};
+
+fn doctor(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let settings = words::Settings {
+        threshold_ms: call.desk.live.latency_monitor_threshold_ms,
+        slowlog_us: call.desk.live.slowlog_slower_than_us,
+    };
+    let now_unix_s = call.desk.clock_ms.div_euclid(1_000);
+    let text = words::report(&call.server.latency.all(), settings, now_unix_s);
+    call.reply.verbatim(b"txt", text.as_bytes());
+    Ok(())
+}
+
+/// LATENCY GRAPH event
+const GRAPH: CommandSpec<Handler> = CommandSpec {
+    name: "graph",
+    arity: Arity::Exactly(3),
+    summary: "Draws the spikes of an event.",
+    syntax: "event",
+    run: graph,
+    ..BASE
+};
+
+fn graph(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let event = call.text(2);
+    let Some(spikes) = call.server.latency.event(&event) else {
+        let text = format!("ERR No samples available for event '{event}'");
+        return Err(CommandError::Text(text.into()));
+    };
+    let now_unix_s = call.desk.clock_ms.div_euclid(1_000);
+    let text = picture::draw(&event, &spikes, now_unix_s);
+    call.reply.verbatim(b"txt", text.as_bytes());
+    Ok(())
+}
 
 /// LATENCY HISTOGRAM [command [command …]]
 const HISTOGRAM: CommandSpec<Handler> = CommandSpec {
@@ -198,10 +241,13 @@ const HELP: CommandSpec<Handler> = CommandSpec {
     ..BASE
 };
 
-/// The lines of HELP, as Redis has them: clients show them, and tests compare them. Without DOCTOR
-/// and GRAPH, which this server does not have.
+/// The lines of HELP, as Redis has them: clients show them, and tests compare them.
 const HELP_LINES: &[&str] = &[
     "LATENCY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DOCTOR",
+    "    Return a human readable latency analysis report.",
+    "GRAPH <event>",
+    "    Return an ASCII latency graph for the <event> class.",
     "HISTORY <event>",
     "    Return time-latency samples for the <event> class.",
     "LATEST",

@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use parking_lot::Mutex;
 
+pub mod doctor;
+pub mod graph;
+
 /// Samples kept of each event.
 const SAMPLES_MAX: usize = 160;
 
