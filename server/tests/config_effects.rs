@@ -30,7 +30,7 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("unixsocket", Process),
     ("unixsocketperm", Process),
     ("unixsocketgroup", Process),
-    ("protected-mode", Process),
+    ("protected-mode", Unit("server/tests/strangers.rs")),
     ("tcp-backlog", Unit("listening options, below; io sets it")),
     ("tcp-keepalive", Process),
     ("timeout", Here),
