@@ -94,7 +94,7 @@ pub(super) const COPY: CommandSpec = CommandSpec {
     log: LogForm::Verbatim,
     since: "6.2.0",
     summary: "Copies the value of a key to another key.",
-    complexity: "O(1): the containers are shared until one side changes.",
+    complexity: "O(1) for strings: a long one is shared until one side changes.",
     syntax: "source destination [DB destination-db] [REPLACE]",
     ..CommandSpec::row(copy)
 };

@@ -4,7 +4,7 @@ use commands::CommandError;
 use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};
 use os::files::error_text;
 
-use super::{AdminCall, Handler};
+use super::{AdminCall, Handler, help_lines};
 use crate::config::{RewriteError, Setter};
 use crate::log;
 
@@ -20,7 +20,7 @@ const CONFIG: CommandSpec<Handler> = CommandSpec {
     summary: "Reads and changes the configuration.",
     complexity: "Depends on subcommand.",
     subcommands: &[GET, HELP, RESETSTAT, REWRITE, SET],
-    ..CommandSpec::row(config)
+    ..CommandSpec::row(help)
 };
 
 /// What the subcommands have in common.
@@ -32,18 +32,10 @@ const BASE: CommandSpec<Handler> = CommandSpec {
     acl: Acl::ADMIN.or(Acl::DANGEROUS).or(Acl::SLOW),
     group: Group::Server,
     since: "2.0.0",
-    ..CommandSpec::row(config)
+    ..CommandSpec::row(help)
 };
 
 const ALL_NODES: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
-
-/// Only words that are no subcommand come here.
-fn config(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    let word = call.args.get(1);
-    let shown = String::from_utf8_lossy(&word[..word.len().min(128)]);
-    let text = format!("ERR unknown subcommand '{shown}'. Try CONFIG HELP.");
-    Err(CommandError::Text(text.into()))
-}
 
 /// CONFIG GET parameter [parameter …]
 const GET: CommandSpec<Handler> = CommandSpec {
@@ -171,9 +163,5 @@ const HELP_LINES: &[&str] = &[
 ];
 
 fn help(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    call.reply.array(HELP_LINES.len());
-    for line in HELP_LINES {
-        call.reply.simple(line.as_bytes());
-    }
-    Ok(())
+    help_lines(call, HELP_LINES)
 }

@@ -6,13 +6,12 @@
 //!
 //! Checked by: tests/transcripts/server/memory.txt, the foreign suites.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use commands::CommandError;
 use commands::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys};
 use store::Look;
 
 use super::{AdminCall, Handler, help_lines};
+use crate::balance::{Balance, ratio, signed};
 
 pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&MEMORY];
 
@@ -152,52 +151,6 @@ fn malloc_stats(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What STATS tells and DOCTOR judges.
-struct Balance {
-    used: u64,
-    peak: u64,
-    startup: u64,
-    clients: u64,
-    keys: u64,
-    pages: os::memory::Fragmentation,
-}
-
-impl Balance {
-    fn take(call: &AdminCall<'_, '_>) -> Balance {
-        let server = call.server;
-        let used = os::alloc::used_bytes_exact();
-        let clients = server.clients.list();
-        Balance {
-            used,
-            peak: os::alloc::peak_bytes().max(used),
-            startup: server.startup_bytes.load(Relaxed),
-            clients: clients
-                .iter()
-                .map(|client| client.figures.memory_bytes.load(Relaxed))
-                .sum(),
-            keys: (0..server.store.databases())
-                .map(|db| server.store.keys(db))
-                .sum(),
-            pages: os::memory::fragmentation(),
-        }
-    }
-
-    /// What is not data.
-    fn overhead(&self) -> u64 {
-        let tables = self.keys * TABLE_SHARE_BYTES as u64;
-        (self.startup + self.clients + tables).min(self.used)
-    }
-
-    fn dataset(&self) -> u64 {
-        self.used - self.overhead()
-    }
-
-    /// Resident bytes for each byte in use.
-    fn fragmentation(&self) -> f64 {
-        self.pages.resident as f64 / self.used.max(1) as f64
-    }
-}
-
 /// MEMORY STATS
 const STATS: CommandSpec<Handler> = CommandSpec {
     name: "stats",
@@ -208,21 +161,17 @@ const STATS: CommandSpec<Handler> = CommandSpec {
 };
 
 fn stats(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    let balance = Balance::take(call);
+    let balance = Balance::take(call.server, &call.server.clients.list());
     let store = &call.server.store;
-    let databases: Vec<(u32, u64)> = (0..store.databases())
-        .map(|db| (db, store.keys(db)))
-        .filter(|(_, keys)| *keys > 0)
-        .collect();
-    let (before, behind) = (before_databases(&balance), behind_databases(&balance));
+    let keys = balance.tables.iter().map(|(db, _)| store.keys(*db)).sum();
+    let (before, behind) = (before_databases(&balance), behind_databases(&balance, keys));
     let reply = &mut *call.reply;
-    reply.map(before.len() + databases.len() + behind.len());
+    reply.map(before.len() + balance.tables.len() + behind.len());
     before.iter().for_each(|row| say(reply, row));
-    for (db, keys) in databases {
+    for (db, bytes) in &balance.tables {
         reply.bulk(format!("db.{db}").as_bytes());
         reply.map(2);
-        let main = keys * TABLE_SHARE_BYTES as u64;
-        say(reply, &("overhead.hashtable.main", Figure::Whole(main)));
+        say(reply, &("overhead.hashtable.main", Figure::Whole(*bytes)));
         // A deadline stands in the entry: there is no second table.
         say(reply, &("overhead.hashtable.expires", Figure::Whole(0)));
     }
@@ -266,22 +215,24 @@ fn before_databases(b: &Balance) -> [Row; 12] {
     ]
 }
 
-fn behind_databases(b: &Balance) -> [Row; 21] {
+fn behind_databases(b: &Balance, keys: u64) -> [Row; 21] {
     use Figure::{Ratio, Signed, Whole};
-    let after_startup = b.used.saturating_sub(b.startup);
-    let percent = |part: u64, whole: u64| Ratio(part as f64 * 100.0 / whole.max(1) as f64);
-    let more = |above: u64, below: u64| Signed(above.cast_signed() - below.cast_signed());
-    let tables = b.keys * TABLE_SHARE_BYTES as u64;
+    let percent = |part: u64, whole: u64| Ratio(ratio(part, whole) * 100.0);
+    let more = |above: u64, below: u64| Signed(signed(above, below));
+    let (system, tables) = (b.system.resident, b.tables.iter().map(|(_, n)| n).sum());
     let pages = &b.pages;
     [
         ("overhead.db.hashtable.lut", Whole(tables)),
         ("overhead.db.hashtable.rehashing", Whole(0)),
         ("overhead.total", Whole(b.overhead())),
         ("db.dict.rehashing.count", Whole(0)),
-        ("keys.count", Whole(b.keys)),
-        ("keys.bytes-per-key", Whole(after_startup / b.keys.max(1))),
+        ("keys.count", Whole(keys)),
+        ("keys.bytes-per-key", Whole(b.since_startup() / keys.max(1))),
         ("dataset.bytes", Whole(b.dataset())),
-        ("dataset.percentage", percent(b.dataset(), after_startup)),
+        (
+            "dataset.percentage",
+            percent(b.dataset(), b.since_startup()),
+        ),
         ("peak.percentage", percent(b.used, b.peak)),
         ("allocator.allocated", Whole(pages.allocated)),
         ("allocator.active", Whole(pages.active)),
@@ -297,10 +248,10 @@ fn behind_databases(b: &Balance) -> [Row; 21] {
         ),
         ("allocator-rss.ratio", Ratio(pages.process_ratio())),
         ("allocator-rss.bytes", more(pages.resident, pages.active)),
-        ("rss-overhead.ratio", Ratio(1.0)),
-        ("rss-overhead.bytes", Whole(0)),
+        ("rss-overhead.ratio", Ratio(ratio(system, pages.resident))),
+        ("rss-overhead.bytes", more(system, pages.resident)),
         ("fragmentation", Ratio(b.fragmentation())),
-        ("fragmentation.bytes", more(pages.resident, b.used)),
+        ("fragmentation.bytes", Signed(b.fragmentation_bytes())),
     ]
 }
 
@@ -323,7 +274,7 @@ const FRAGMENTATION_MAX: f64 = 1.4;
 const CLIENT_BYTES_MAX: u64 = 200 << 10;
 
 fn doctor(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    let b = Balance::take(call);
+    let b = Balance::take(call.server, &call.server.clients.list());
     let text = if b.used < JUDGED_BYTES_MIN {
         "There is too little data to judge: the server is empty or nearly so, and what it holds for \
          itself hides everything else. Ask again when it is in use.\n"
@@ -338,7 +289,7 @@ fn doctor(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
 /// What is worth knowing, each with what can be done about it.
 fn report(b: &Balance, clients: u64) -> String {
     let mut findings = Vec::new();
-    if b.peak as f64 / b.used as f64 > PEAK_RATIO_MAX {
+    if ratio(b.peak, b.used) > PEAK_RATIO_MAX {
         findings.push(
             " * Peak memory: memory in use was much higher in the past than it is now. Pages that are \
              partly used cannot be given back at once; MEMORY PURGE gives back what is free.",
