@@ -320,6 +320,16 @@ unsafe impl GlobalAlloc for Counting {
 mod tests {
     use super::*;
 
+    /// Our counters are the process's, and where tests run as threads of one process (under Wine; a
+    /// plain `cargo test`) each must have them to itself to compare them.
+    fn alone() -> std::sync::MutexGuard<'static, ()> {
+        static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        // A test that failed with the counters in hand says nothing about the next one.
+        ALONE
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     // The tests' own allocator stays the system's: these call ours by hand.
     fn with_block(size: usize, align: usize, f: impl FnOnce(*mut u8)) {
         let layout = Layout::from_size_align(size, align).expect("a valid layout");
@@ -334,6 +344,7 @@ mod tests {
 
     #[test]
     fn counts_what_blocks_occupy_on_every_thread() {
+        let _alone = alone();
         let before = used_bytes_exact();
         with_block(1 << 20, 4096, |_| {
             assert!(used_bytes_exact() >= before + (1 << 20));
@@ -357,6 +368,7 @@ mod tests {
 
     #[test]
     fn growing_keeps_the_sum() {
+        let _alone = alone();
         let before = used_bytes_exact();
         let small = Layout::from_size_align(10, 1).expect("a valid layout");
         // SAFETY: the block is freed with the layout of its last size.
@@ -374,6 +386,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn huge_pages_come_with_the_need() {
+        let _alone = alone();
         // SAFETY: asks for a property of the process.
         let refused = || unsafe { libc::prctl(libc::PR_GET_THP_DISABLE, 0, 0, 0, 0) };
         // The other tests need less.
@@ -387,6 +400,7 @@ mod tests {
     /// The flag in `.cargo/config.toml` has reached mimalloc.
     #[test]
     fn small_blocks_come_in_steps_of_eight() {
+        let _alone = alone();
         for size in (8..=64).step_by(8) {
             with_block(size, 8, |block| {
                 assert_eq!(usable(block.cast()), size.cast_signed());
@@ -396,6 +410,7 @@ mod tests {
 
     #[test]
     fn every_alignment_is_kept() {
+        let _alone = alone();
         for align in [1, 2, 4, 8, 16, 32, 64, 4096] {
             for size in [1, 8, 24, 40, 56, 72, 104, 120, 1000, 5000, 100_000] {
                 // Several at a time: a first block of a page is aligned by chance.
@@ -423,6 +438,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_null_and_noted() {
+        let _alone = alone();
         let huge = Layout::from_size_align(1 << 60, 1).expect("a valid layout");
         let before = refusals();
         // SAFETY: the block is never used.
