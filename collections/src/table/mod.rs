@@ -1,7 +1,7 @@
 //! The table: a segmented, copy-on-write hash table over owning pointers.
 //!
 //! It holds the keyspace, and later the elements of large sets and hashes. What it is good at:
-//! no stall while it grows (one segment splits at a time), about 12 bytes of overhead an entry at
+//! no stall while it grows (one segment splits at a time), less than 10 bytes of overhead an entry at
 //! any size, a cut in microseconds that any thread can iterate, SCAN with guarantees, expiry and
 //! sampling without a second dictionary, and look-ups in stages so that a batch hides the latency
 //! of memory. `docs/design/table.md` tells the whole story with its reasons and figures.
@@ -29,6 +29,7 @@
 //! (`handover.rs`). Checked by: `tests/table_model.rs` against std maps, `tests/handover_model.rs`
 //! under shuttle, `tests/table_threads.rs`, `Table::check`, AddressSanitizer.
 
+mod arena;
 mod chunk;
 mod classes;
 mod element;

@@ -3,18 +3,20 @@
 //! ```text
 //!   0      4    6    8      16         24            32   34           T              end
 //!  +-------+----+----+------+----------+------------+----+------------+--------------+
-//!  | count |len |ttl | link | earliest | last write |cap | tag u16 .. | word 8 bytes |
+//!  | count |len |ttl | link | earliest | last write |cap | tag u16 .. | word 6 bytes |
 //!  +-------+----+----+------+----------+------------+----+------------+--------------+
 //!                                                          cap tags     cap words
-//!   T = 34 + 2 cap, rounded up to 8;   slots 0 .. len are in use, in no order
+//!   T = 34 + 2 cap;   slots 0 .. len are in use, in no order
 //!
-//!   word = address of the element | SHARED (2) | HAS_TTL (1)
+//!   word = address of the element, 48 bits | SHARED (2) | HAS_TTL (1)
 //! ```
 //!
 //! Any slot may hold any entry, so a segment is as dense as its capacity allows, and capacity grows
-//! by the allocator's size classes (8 % slack on average). The two marks of a slot live in the
-//! low bits of its pointer rather than in bitmaps: they cost nothing, and they cannot come apart
-//! from the slot when it moves, is split off, or copied.
+//! in steps of eight slots, one unit of the arena in which segments live (`arena.rs`). The two marks
+//! of a slot live in the low bits of its pointer rather than in bitmaps: they cost nothing, and they
+//! cannot come apart from the slot when it moves, is split off, or copied. The sixteen high bits of a
+//! pointer are zero on every 64-bit system that gives processes 48 bits of addresses or fewer, which
+//! is all of them unless a program asks for more; `Word::new` refuses others.
 //!
 //! A `Seg` is a bare handle: it is copied freely, and owns a count only by convention. The
 //! convention is kept in three places: a chunk's array owns one count for each handle in it
@@ -30,11 +32,11 @@
 //! S4  `cap` is at least `CAP_MIN`, which gives the tag search its padding (P1 in `probe.rs`).
 
 use super::Element;
-use super::classes::class_size;
+use super::arena;
 use super::handover::{Handover, Link, Linked};
 use super::probe::{self, LINE, PAD};
 use crate::sync::{Arc, AtomicU32, Ordering};
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -45,47 +47,63 @@ const HAS_TTL: usize = 1;
 const SHARED: usize = 2;
 const MARKS: usize = HAS_TTL | SHARED;
 
-/// An element's address with the two marks of its slot.
+/// An element's address with the two marks of its slot, in six bytes.
 #[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(super) struct Word(*mut u8);
+#[repr(C)]
+pub(super) struct Word {
+    parts: [u16; 3],
+}
+
+const _: () = assert!(size_of::<Word>() == 6 && align_of::<Word>() == 2);
 
 impl Word {
     /// An unshared element.
     #[inline]
     pub(super) fn new(element: NonNull<u8>, has_ttl: bool) -> Self {
+        let address = element.as_ptr().expose_provenance() as u64;
         debug_assert!(
-            element.addr().get() & MARKS == 0,
+            address as usize & MARKS == 0,
             "Element promises a multiple of four"
         );
-        Self(element.as_ptr().map_addr(|a| a | usize::from(has_ttl)))
+        assert!(address >> 48 == 0, "an address of more than 48 bits");
+        Self::pack(address | u64::from(has_ttl))
+    }
+
+    #[inline]
+    fn pack(bits: u64) -> Self {
+        Self {
+            parts: [bits as u16, (bits >> 16) as u16, (bits >> 32) as u16],
+        }
     }
 
     #[inline]
     pub(super) fn element(self) -> NonNull<u8> {
-        let element = self.0.map_addr(|a| a & !MARKS);
-        debug_assert!(!element.is_null(), "S3: only slots in use are read");
+        let [low, middle, high] = self.parts.map(usize::from);
+        let address = (low & !MARKS) | middle << 16 | high << 32;
+        debug_assert!(address != 0, "S3: only slots in use are read");
         // SAFETY: S3: the word was made from a non-null element whose low bits were clear.
-        unsafe { NonNull::new_unchecked(element) }
+        unsafe { NonNull::new_unchecked(std::ptr::with_exposed_provenance_mut(address)) }
     }
 
     #[inline]
     pub(super) fn has_ttl(self) -> bool {
-        self.0.addr() & HAS_TTL != 0
+        usize::from(self.parts[0]) & HAS_TTL != 0
     }
 
     #[inline]
     pub(super) fn is_shared(self) -> bool {
-        self.0.addr() & SHARED != 0
+        usize::from(self.parts[0]) & SHARED != 0
     }
 
     #[inline]
-    pub(super) fn without_shared(self) -> Self {
-        Self(self.0.map_addr(|a| a & !SHARED))
+    pub(super) fn without_shared(mut self) -> Self {
+        self.parts[0] &= !(SHARED as u16);
+        self
     }
 
-    pub(super) fn with_shared(self) -> Self {
-        Self(self.0.map_addr(|a| a | SHARED))
+    pub(super) fn with_shared(mut self) -> Self {
+        self.parts[0] |= SHARED as u16;
+        self
     }
 }
 
@@ -117,7 +135,7 @@ impl<E: Element> Clone for Seg<E> {
 impl<E: Element> Copy for Seg<E> {}
 
 /// The fewest slots that a segment is made with.
-const CAP_MIN: usize = 4;
+const CAP_MIN: usize = 5;
 /// The most slots that it may have; far beyond what a good hash can bring about.
 const CAP_MAX: usize = u16::MAX as usize;
 
@@ -125,7 +143,7 @@ impl<E: Element> Seg<E> {
     const TAGS_AT: usize = std::mem::offset_of!(Header<E>, cap) + size_of::<u16>();
 
     const fn words_at(cap: usize) -> usize {
-        (Self::TAGS_AT + 2 * cap + 7) & !7
+        Self::TAGS_AT + size_of::<u16>() * cap
     }
 
     const fn size(cap: usize) -> usize {
@@ -137,13 +155,10 @@ impl<E: Element> Seg<E> {
             .expect("65,535 slots are far from isize::MAX")
     }
 
-    /// The capacity that fills the size class in which `len` slots find room.
+    /// The capacity that fills the block in which `len` slots find room.
     pub(super) fn capacity_for(len: usize) -> usize {
-        let class = class_size(Self::size(len.max(CAP_MIN)));
-        let mut cap = (class - Self::TAGS_AT) / (size_of::<u16>() + size_of::<Word>());
-        while Self::size(cap) > class {
-            cap -= 1;
-        }
+        let room = arena::payload_bytes(Self::size(len.max(CAP_MIN)));
+        let cap = (room - Self::TAGS_AT) / (size_of::<u16>() + size_of::<Word>());
         cap.min(CAP_MAX)
     }
 
@@ -153,7 +168,11 @@ impl<E: Element> Seg<E> {
         #[cfg(not(feature = "model"))]
         const {
             assert!(size_of::<Link<E>>() == 8 && Self::TAGS_AT == 34);
-            assert!(Self::words_at(47) == 128 && Self::size(CAP_MIN) == 80);
+            assert!(Self::words_at(47) == 128 && Self::size(CAP_MIN) == 74);
+            assert!(
+                align_of::<Word>() == align_of::<u16>(),
+                "words follow the tags"
+            );
         }
         let cap = cap.max(CAP_MIN);
         assert!(
@@ -161,12 +180,10 @@ impl<E: Element> Seg<E> {
             "a segment of {cap} entries: the hash is broken"
         );
         let layout = Self::layout(cap);
-        // Zeroed, because the tag search compares whole blocks, also behind the last slot (S3).
-        // SAFETY: the layout is not empty.
-        let raw = unsafe { alloc_zeroed(layout) };
-        let Some(header) = NonNull::new(raw.cast::<Header<E>>()) else {
+        let Some(raw) = arena::allocate(layout) else {
             handle_alloc_error(layout)
         };
+        let header = raw.cast::<Header<E>>();
         let cap = u16::try_from(cap).expect("asserted above");
         let fresh = Header {
             count: AtomicU32::new(1),
@@ -180,13 +197,12 @@ impl<E: Element> Seg<E> {
         // SAFETY: fresh memory of the header's alignment, at least as large as a header because of
         // CAP_MIN.
         unsafe { header.write(fresh) };
-        // The write may leave the header's padding, where the first tags live, uninitialised.
+        // Zeroed, because the tag search compares whole blocks, also behind the last slot (S3). After
+        // the header, which may leave its padding, where the first tags live, uninitialised.
         // SAFETY: inside the allocation.
         unsafe {
-            header
-                .byte_add(Self::TAGS_AT)
-                .cast::<u8>()
-                .write_bytes(0, 8)
+            raw.byte_add(Self::TAGS_AT)
+                .write_bytes(0, layout.size() - Self::TAGS_AT)
         };
         Self {
             header,
@@ -221,9 +237,9 @@ impl<E: Element> Seg<E> {
         usize::from(unsafe { (*self.header.as_ptr()).cap })
     }
 
-    /// Bytes of the size class that the segment occupies.
+    /// Bytes of the block that the segment occupies.
     pub(super) fn heap_bytes(self) -> usize {
-        class_size(Self::size(self.capacity()))
+        arena::block_bytes(Self::size(self.capacity()))
     }
 
     pub(super) fn header(self) -> *mut Header<E> {
@@ -295,7 +311,10 @@ impl<E: Element> Seg<E> {
     pub(super) fn prefetch_word(self, tag: u16) {
         let words = self.words_ptr();
         let ask = |slot: usize| {
-            probe::prefetch(words.wrapping_add(slot));
+            // Its first and last byte: one word in sixteen lies in two lines.
+            let word = words.wrapping_add(slot).cast::<u8>();
+            probe::prefetch(word);
+            probe::prefetch(word.wrapping_add(size_of::<Word>() - 1));
             true
         };
         // SAFETY: as in `find`.
@@ -443,7 +462,7 @@ impl<E: Element> Seg<E> {
         // SAFETY: the allocation came from `with_capacity` with this layout; the header is whole.
         unsafe {
             self.header.drop_in_place();
-            dealloc(self.header.as_ptr().cast(), layout);
+            arena::free(self.header.cast(), layout);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A key's bytes are those of its allocations, in the allocator's own sizes, and its share of the
 //! table: a pointer, a tag and its part of what a segment holds beside them (docs/design/table.md:
-//! 11.6 to 12 bytes).
+//! 9.5 to 9.9 bytes).
 //!
 //! Checked by: tests/transcripts/server/memory.txt, the foreign suites.
 
