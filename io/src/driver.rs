@@ -137,6 +137,10 @@ pub trait Driver {
     /// This side's address of a connection or listener.
     fn local_address(&self, token: Token) -> io::Result<Address>;
 
+    /// The system's number of a connection: a descriptor, on Windows a SOCKET. For people who compare
+    /// CLIENT LIST with what the system's tools show; nothing is done with it.
+    fn descriptor(&self, token: Token) -> i64;
+
     /// Connections and listeners that are alive.
     fn live(&self) -> usize;
 

@@ -54,6 +54,25 @@ fn a_size_that_a_client_chose_is_an_error_and_the_server_goes_on() {
 }
 
 #[test]
+fn a_watched_key_is_copied_only_if_there_is_memory() {
+    let server = limited(1_500_000);
+    let mut client = Client::connect(server.address());
+    let mut refused = 0;
+    // The words of a request lie in memory too, so a few copies of such a key pass the limit.
+    for n in 0..4 {
+        let key = format!("{n}{}", "k".repeat(250_000_000));
+        client.send(&format!("*2\r\n$5\r\nWATCH\r\n${}\r\n{key}\r\n", key.len()));
+        let reply = client.line();
+        refused += u32::from(reply.starts_with("-OOM "));
+        assert!(reply == "+OK" || reply.starts_with("-OOM "), "{reply}");
+    }
+    assert!(refused > 0);
+    assert_eq!(client.ask("UNWATCH"), "+OK");
+    assert_eq!(client.ask("WATCH k"), "+OK");
+    assert_eq!(client.ask("SET k v"), "+OK");
+}
+
+#[test]
 fn any_other_refusal_ends_with_a_line_and_a_code() {
     let mut server = limited(400_000);
     let mut client = Client::connect(server.address());

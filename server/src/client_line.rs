@@ -1,11 +1,17 @@
 //! A client as one line: CLIENT LIST, CLIENT INFO, and the log when a client is closed.
 //!
-//!   id=3 addr=127.0.0.1:40000 laddr=127.0.0.1:6379 fd=-1 name= age=0 idle=0 flags=N db=0 …
+//!   id=3 addr=127.0.0.1:40000 laddr=127.0.0.1:6379 fd=9 name= age=0 idle=0 flags=N db=0 …
 //!
-//! Fields and their order are Redis 8.0's; what it says of its own buffers is said of ours where they
-//! compare. `fd` is -1: a socket is the driver's.
+//! Fields and their order are Redis 8.0's. Of buffers:
 //!
-//! Checked by: server/tests.
+//! | field | says |
+//! |---|---|
+//! | `qbuf`, `qbuf-free` | bytes not yet served, and the room behind them, in buffers that the client holds: none after small requests, as in Redis since 7.4 |
+//! | `rbs`, `rbp` | the size with which its next reply begins, and the largest of late (`worker/buffers.rs`); an idle client holds none of it |
+//! | `obl`, `oll`, `omem` | said and not given to the system; given and not gone: pieces, bytes |
+//! | `tot-mem` | what it really holds, its own structures included |
+//!
+//! Checked by: server/tests/buffers.rs, tests/transcripts/connection/client.txt.
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,13 +33,14 @@ pub fn client_line(client: &Client, commands: &CommandTable, monotonic_ms: i64) 
     // Writing to a String cannot fail.
     let _ = write!(
         line,
-        "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 \
          multi={} watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} \
          omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={} \
          io-thread={} tot-net-in={} tot-net-out={} tot-cmds={}",
         client.id.0,
         client.peer,
         client.local,
+        client.descriptor,
         text(&names.name),
         seconds_since(client.created_ms),
         seconds_since(figures.active_ms.load(Relaxed)),

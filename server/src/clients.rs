@@ -152,7 +152,7 @@ pub struct Figures {
     pub output_pieces: AtomicU32,
     /// Bytes of those.
     pub output_list_bytes: AtomicU64,
-    /// Capacity and peak of the reply's tail.
+    /// The size with which the next reply begins, and the largest reply of late.
     pub reply_capacity: AtomicU64,
     /// See `reply_capacity`.
     pub reply_peak: AtomicU64,
@@ -181,6 +181,8 @@ pub struct Client {
     pub peer: io::Address,
     /// Where it came to.
     pub local: io::Address,
+    /// Its socket's number (`io::Driver::descriptor`).
+    pub descriptor: i64,
     /// What the owner publishes.
     pub figures: Figures,
     names: Mutex<Names>,
@@ -231,6 +233,15 @@ impl Client {
     }
 }
 
+/// The two clocks at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The wall clock.
+    pub unix_ms: i64,
+    /// The driver's clock that only goes forward.
+    pub monotonic_ms: i64,
+}
+
 /// The registry.
 #[derive(Debug, Default)]
 pub struct Clients {
@@ -257,22 +268,23 @@ impl Clients {
         worker: usize,
         peer: io::Address,
         local: io::Address,
-        unix_ms: i64,
-        monotonic_ms: i64,
+        descriptor: i64,
+        now: Now,
     ) -> Arc<Client> {
         // Relaxed: only uniqueness and order of the numbers themselves matter.
         let id = ClientId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let figures = Figures::default();
-        figures.active_ms.store(monotonic_ms, Ordering::Relaxed);
+        figures.active_ms.store(now.monotonic_ms, Ordering::Relaxed);
         figures.multi.store(-1, Ordering::Relaxed);
         figures.proto.store(2, Ordering::Relaxed);
         let client = Arc::new(Client {
             id,
             worker,
-            created_unix_ms: unix_ms,
-            created_ms: monotonic_ms,
+            created_unix_ms: now.unix_ms,
+            created_ms: now.monotonic_ms,
             peer,
             local,
+            descriptor,
             figures,
             names: Mutex::new(Names {
                 user: b"default".as_slice().into(),
@@ -360,7 +372,11 @@ mod tests {
 
     fn enter(clients: &Clients) -> Arc<Client> {
         let address = || io::Address::Ip("127.0.0.1:1".parse().expect("an address"));
-        clients.enter(0, address(), address(), 5, 7)
+        let now = Now {
+            unix_ms: 5,
+            monotonic_ms: 7,
+        };
+        clients.enter(0, address(), address(), 9, now)
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | state | holds |
 //! |---|---|
 //! | idle | the parser and the session: no buffer |
+//! | after a large word | a receive buffer of its own, until it is idle (`worker/buffers.rs`) |
 //! | half a request | `rest`, of its size; or `blob`, of the word's size |
 //! | serving, parked | an `Input` |
 //! | slow reader | `reply` grows, bounded by `client-output-buffer-limit` |
@@ -28,6 +29,7 @@ use crate::desk::Desk;
 use crate::input::Input;
 use crate::session::Session;
 use crate::table::CommandId;
+use crate::worker::buffers::{OwnBuffer, ReplyRoom};
 
 /// Why a connection waits with a command in its hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +45,19 @@ pub(crate) enum Wait {
 pub(crate) struct Incoming {
     /// What has come of it; empty while the driver fills it.
     pub(crate) bytes: Vec<u8>,
+    /// How much that was when it was last in hand. What is reserved beyond has not been touched.
+    pub(crate) came: usize,
     pub(crate) len: usize,
+}
+
+impl Incoming {
+    pub(crate) fn new(bytes: Vec<u8>, len: usize) -> Incoming {
+        Incoming {
+            came: bytes.len(),
+            bytes,
+            len,
+        }
+    }
 }
 
 /// What the driver has been asked to receive.
@@ -52,6 +66,8 @@ pub(crate) enum Receiving {
     Nothing,
     Pool,
     Blob,
+    /// Into the connection's own buffer.
+    Own,
 }
 
 /// See the page.
@@ -63,11 +79,13 @@ pub(crate) struct Connection {
     pub(crate) parser: Parser,
     pub(crate) rest: Vec<u8>,
     pub(crate) blob: Option<Incoming>,
+    pub(crate) own: OwnBuffer,
     pub(crate) input: Option<Box<Input>>,
     pub(crate) parked: Option<Wait>,
     /// In the server's count of blocked clients.
     pub(crate) is_counted_paused: bool,
     pub(crate) reply: Reply,
+    pub(crate) reply_room: ReplyRoom,
     pub(crate) receiving: Receiving,
     /// Bytes that the driver still has to send.
     pub(crate) sending_bytes: usize,
@@ -95,10 +113,12 @@ impl Connection {
             parser: Parser::new(),
             rest: Vec::new(),
             blob: None,
+            own: OwnBuffer::default(),
             input: None,
             parked: None,
             is_counted_paused: false,
             reply: Reply::default(),
+            reply_room: ReplyRoom::new(desk.monotonic_ms),
             receiving: Receiving::Nothing,
             sending_bytes: 0,
             peer_ended: false,
@@ -125,7 +145,7 @@ impl Connection {
     /// Bytes received and not yet served.
     pub(crate) fn query_bytes(&self) -> usize {
         let input = self.input.as_ref().map_or(0, |input| input.bytes.len());
-        input + self.rest.len() + self.blob.as_ref().map_or(0, |blob| blob.bytes.len())
+        input + self.rest.len() + self.blob.as_ref().map_or(0, |blob| blob.came)
     }
 
     /// Bytes said and not yet gone.
@@ -203,12 +223,17 @@ impl Connection {
             .as_ref()
             .map_or(0, |input| input.bytes.capacity());
         figures.query_bytes.store(query as u64, Relaxed);
+        let own = self.own.held(self.receiving);
+        let held = input + capacity + own;
         figures
             .query_free
-            .store((input + capacity).saturating_sub(query) as u64, Relaxed);
+            .store(held.saturating_sub(query) as u64, Relaxed);
         figures
             .argv_bytes
             .store(self.parser.memory_bytes() as u64, Relaxed);
+        let (room, peak) = self.reply_room.figures();
+        figures.reply_capacity.store(room as u64, Relaxed);
+        figures.reply_peak.store(peak as u64, Relaxed);
         figures.output_bytes.store(self.reply.len() as u64, Relaxed);
         figures
             .output_pieces
@@ -220,9 +245,8 @@ impl Connection {
         figures.net_out.store(self.net_out, Relaxed);
         figures.commands.store(self.commands, Relaxed);
         let memory = size_of::<Connection>()
-            + input
-            + capacity
-            + self.blob.as_ref().map_or(0, |blob| blob.len)
+            + held
+            + self.blob.as_ref().map_or(0, |blob| blob.came)
             + self.parser.memory_bytes()
             + multi_bytes
             + self.output_bytes();

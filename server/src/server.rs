@@ -31,6 +31,7 @@ use crate::shutdown::Stop;
 use crate::slowlog::Slowlog;
 use crate::stats::{Changes, Rates, Statistics};
 use crate::table::{CommandTable, RenameError};
+use crate::worker::buffers::ReplyTuning;
 
 pub use crate::version::{REDIS_VERSION, VERSION};
 
@@ -92,6 +93,8 @@ pub struct Server {
     pub blocked_clients: AtomicU32,
     /// DEBUG PAUSE-CRON: the timers do nothing.
     pub cron_paused: AtomicBool,
+    /// DEBUG REPLYBUFFER.
+    pub reply_tuning: ReplyTuning,
     /// Bytes that were in use before the first client came: INFO's `used_memory_startup`.
     pub startup_bytes: AtomicU64,
     live: ArcSwap<Live>,
@@ -141,6 +144,7 @@ impl Server {
             watching_clients: AtomicU32::new(0),
             blocked_clients: AtomicU32::new(0),
             cron_paused: AtomicBool::new(false),
+            reply_tuning: ReplyTuning::default(),
             startup_bytes: AtomicU64::new(0),
             statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),
             live: ArcSwap::from_pointee(Live::default()),

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use collections::table::Hash;
 
+use crate::Refused;
 use crate::key::Key;
 use crate::sync::{AtomicBool, Mutex, Relaxed};
 
@@ -101,7 +102,7 @@ impl Watcher {
     }
 
     /// Remembers a key; false if it is watched already.
-    fn remember(&self, db: u32, key: Key<'_>) -> bool {
+    fn remember(&self, db: u32, key: Key<'_>) -> Result<bool, Refused> {
         assert!(
             !self.has_ended(),
             "a watcher serves one session: make a new one"
@@ -111,19 +112,34 @@ impl Watcher {
             .iter()
             .any(|watched| watched.db == db && *watched.bytes == *key.bytes());
         if !known {
+            let bytes = copy(key.bytes())?;
+            keys.try_reserve(1).map_err(|_| Refused)?;
             keys.push(WatchedKey {
                 db,
                 hash: key.hash(),
-                bytes: key.bytes().into(),
+                bytes,
             });
         }
-        !known
+        Ok(!known)
+    }
+
+    /// Forgets the key that was remembered last.
+    fn forget_last(&self) {
+        self.keys.lock().pop();
     }
 
     /// Whether any watched key fulfils `test`.
     pub(crate) fn any(&self, test: impl FnMut(&WatchedKey) -> bool) -> bool {
         self.keys.lock().iter().any(test)
     }
+}
+
+/// The key's bytes in an allocation of their own.
+fn copy(bytes: &[u8]) -> Result<Box<[u8]>, Refused> {
+    let mut own = Vec::new();
+    own.try_reserve_exact(bytes.len()).map_err(|_| Refused)?;
+    own.extend_from_slice(bytes);
+    Ok(own.into_boxed_slice())
 }
 
 #[derive(Debug)]
@@ -156,10 +172,17 @@ pub(crate) struct Fate {
 }
 
 impl Registry {
-    /// Adds a watch, unless the session has it already.
-    pub(crate) fn add(&mut self, watcher: &Arc<Watcher>, db: u32, key: Key<'_>, expired: bool) {
-        if !watcher.remember(db, key) {
-            return;
+    /// Adds a watch, unless the session has it already. All or nothing (W1): a key may be as long as
+    /// half a gigabyte, and the system may refuse the memory for its copies. Gives whether it is new.
+    pub(crate) fn add(
+        &mut self,
+        watcher: &Arc<Watcher>,
+        db: u32,
+        key: Key<'_>,
+        expired: bool,
+    ) -> Result<bool, Refused> {
+        if !watcher.remember(db, key)? {
+            return Ok(false);
         }
         self.added += 1;
         // Each sweep costs about as much as the additions before it, and leftovers stay below what
@@ -172,7 +195,14 @@ impl Registry {
             expired,
             watcher: Arc::clone(watcher),
         };
-        self.keys.entry(key.bytes().into()).or_default().push(watch);
+        match self.keys.get_mut(key.bytes()) {
+            Some(watches) => watches.push(watch),
+            None => {
+                let own = copy(key.bytes()).inspect_err(|_| watcher.forget_last())?;
+                self.keys.insert(own, vec![watch]);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes a session's watch of a key out.
@@ -273,9 +303,9 @@ mod tests {
     fn a_write_marks_the_watchers_of_that_key_and_database() {
         let mut registry = Registry::default();
         let (a, b) = (Watcher::new(), Watcher::new());
-        registry.add(&a, 0, key(b"k"), false);
-        registry.add(&a, 0, key(b"k"), false);
-        registry.add(&b, 1, key(b"k"), false);
+        registry.add(&a, 0, key(b"k"), false).expect("memory");
+        registry.add(&a, 0, key(b"k"), false).expect("memory");
+        registry.add(&b, 1, key(b"k"), false).expect("memory");
         registry.touch(0, b"other", false);
         assert!(!a.is_dirty());
         registry.touch(0, b"k", false);
@@ -289,7 +319,7 @@ mod tests {
     fn the_removal_of_what_had_expired_is_no_change() {
         let mut registry = Registry::default();
         let watcher = Watcher::new();
-        registry.add(&watcher, 0, key(b"k"), true);
+        registry.add(&watcher, 0, key(b"k"), true).expect("memory");
         assert!(registry.was_expired(&watcher, 0, b"k"));
         registry.touch(0, b"k", true);
         assert!(!watcher.is_dirty() && !registry.was_expired(&watcher, 0, b"k"));
@@ -303,7 +333,9 @@ mod tests {
         let check = |expired, is_there, will_be_there, will_be_expired, expected: bool| {
             let mut registry = Registry::default();
             let watcher = Watcher::new();
-            registry.add(&watcher, 0, key(b"k"), expired);
+            registry
+                .add(&watcher, 0, key(b"k"), expired)
+                .expect("memory");
             registry.touch_all(0, |_| Fate {
                 is_there,
                 will_be_there,
@@ -326,7 +358,9 @@ mod tests {
         let mut registry = Registry::default();
         for n in 0..1000_u32 {
             let watcher = Watcher::new();
-            registry.add(&watcher, 0, key(&n.to_le_bytes()), false);
+            registry
+                .add(&watcher, 0, key(&n.to_le_bytes()), false)
+                .expect("memory");
             watcher.end();
         }
         assert!(

@@ -258,7 +258,8 @@ fn exec_sees_every_write_since_watch() {
         while transactions < 2 {
             let watcher = Watcher::new();
             let seen = worker.narrow(&k[0], |unit| {
-                unit.watch(&watcher, unit.key(k[0].as_bytes()));
+                unit.watch(&watcher, unit.key(k[0].as_bytes()))
+                    .expect("memory");
                 get(unit, &k[0])
             });
             let mut shards = vec![store.key(k[3].as_bytes()).shard()];

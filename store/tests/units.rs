@@ -249,7 +249,9 @@ fn exec_fails_for_what_expires_after_watch_and_not_for_what_had_expired_before()
         let mut scratch = Scratch::new();
         set(&mut narrow(&store, b"k", 0, &mut scratch), b"k", Some(10));
         let watcher = Watcher::new();
-        narrow(&store, b"k", watched_at, &mut scratch).watch(&watcher, store.key(b"k"));
+        narrow(&store, b"k", watched_at, &mut scratch)
+            .watch(&watcher, store.key(b"k"))
+            .expect("memory");
         let mut unit = narrow(&store, b"k", exec_at, &mut scratch);
         assert_eq!(unit.watch_failed(&watcher), expected);
         // And the same once somebody has met the expired key.
@@ -273,8 +275,9 @@ fn flushing_marks_watchers_and_frees_in_the_background() {
         set(&mut unit, &n.to_le_bytes(), None);
     }
     let (there, missing) = (Watcher::new(), Watcher::new());
-    unit.watch(&there, store.key(&7_u32.to_le_bytes()));
-    unit.watch(&missing, store.key(b"missing"));
+    unit.watch(&there, store.key(&7_u32.to_le_bytes()))
+        .expect("memory");
+    unit.watch(&missing, store.key(b"missing")).expect("memory");
     unit.flush_all(Freeing::Later);
     assert!(there.is_dirty() && !missing.is_dirty());
     unit.finish();

@@ -176,8 +176,7 @@ fn watch(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     });
     for word in call.args.skip(1) {
         let key = unit.key(word);
-        unit.watch(watcher, key);
-        call.session.watched += 1;
+        call.session.watched += u32::from(unit.watch(watcher, key)?);
     }
     call.reply.ok();
     Ok(())

@@ -3,6 +3,7 @@
 use io::{Close, Driver, Sent, Socket, SocketOptions};
 
 use super::Worker;
+use crate::clients::Now;
 use crate::connection::Connection;
 use crate::log;
 use crate::mailbox::Letter;
@@ -100,10 +101,14 @@ impl<D: Driver> Worker<'_, D> {
             }
         };
         log::verbose(format_args!("Accepted {peer}"));
-        let (unix_ms, now_ms) = (desk.clock_ms, desk.monotonic_ms);
+        let now = Now {
+            unix_ms: desk.clock_ms,
+            monotonic_ms: desk.monotonic_ms,
+        };
+        let descriptor = self.net.descriptor(token);
         let client = server
             .clients
-            .enter(desk.worker, peer, local, unix_ms, now_ms);
+            .enter(desk.worker, peer, local, descriptor, now);
         self.by_client.insert(client.id, token);
         let place = token.index();
         if self.connections.len() <= place {

@@ -31,10 +31,16 @@ impl<D: Driver> Worker<'_, D> {
                 self.net
                     .receive_into(connection.token, std::mem::take(&mut blob.bytes));
             }
-            None => {
-                connection.receiving = Receiving::Pool;
-                self.net.receive(connection.token);
-            }
+            None => match connection.own.take() {
+                Some(buf) => {
+                    connection.receiving = Receiving::Own;
+                    self.net.receive_into(connection.token, buf);
+                }
+                None => {
+                    connection.receiving = Receiving::Pool;
+                    self.net.receive(connection.token);
+                }
+            },
         }
     }
 
@@ -51,6 +57,8 @@ impl<D: Driver> Worker<'_, D> {
         let count = match result {
             Ok(count @ 1..) => count,
             Ok(0) => return self.peer_ended(place, receiving, buf),
+            // Its own buffer was taken away (`buffers.rs`).
+            Err(error) if ::io::is_cancelled(&error) => return self.receive_more(place),
             Err(error) => {
                 log::verbose(format_args!("Reading from client: {error}"));
                 return self.close(place, Close::Now);
@@ -63,6 +71,7 @@ impl<D: Driver> Worker<'_, D> {
         if receiving == Receiving::Blob {
             return self.received_of_blob(place, buf);
         }
+        connection.own.received(count);
         self.give_input(place, buf);
         self.check_query_buffer(place);
     }
@@ -79,7 +88,9 @@ impl<D: Driver> Worker<'_, D> {
         } else {
             input.bytes = std::mem::take(&mut connection.rest);
             input.bytes.extend_from_slice(&buf);
-            self.net.recycle(buf);
+            if let Some(buf) = connection.own.keep(buf) {
+                self.net.recycle(buf);
+            }
         }
         connection.input = Some(input);
         self.ready.push_back(place);
@@ -102,13 +113,14 @@ impl<D: Driver> Worker<'_, D> {
                     return self.give_input(place, Vec::new());
                 }
             }
-            connection.blob = Some(Incoming { bytes, len });
+            connection.blob = Some(Incoming::new(bytes, len));
             self.check_query_buffer(place);
             return self.receive_more(place);
         }
         let behind = bytes.split_off(len);
         connection.blob = None;
         connection.parser.supply_blob(bytes.into());
+        self.give_own_buffer(place);
         self.give_input(place, behind);
     }
 
@@ -126,7 +138,7 @@ impl<D: Driver> Worker<'_, D> {
         let here = input.bytes.len() - at;
         let first = len.min(BLOB_FIRST_STEP.max(here * 4));
         match resp::take_blob(&mut input.bytes, at, first) {
-            Ok(bytes) => connection.blob = Some(Incoming { bytes, len }),
+            Ok(bytes) => connection.blob = Some(Incoming::new(bytes, len)),
             Err(resp::Refused) => connection.parser.refuse_blob(0),
         }
         self.put_away(place, input);
@@ -135,9 +147,10 @@ impl<D: Driver> Worker<'_, D> {
 
     /// Keeps what is left of half a request and gives the buffers back.
     pub(super) fn put_away(&mut self, place: usize, mut input: Box<Input>) {
-        let (rest, buffer) = input.take_rest();
+        let (rest, mut buffer) = input.take_rest();
         if let Some(connection) = &mut self.connections[place] {
             connection.rest = rest;
+            buffer = buffer.and_then(|buffer| connection.own.keep(buffer));
         }
         if let Some(buffer) = buffer {
             self.net.recycle(buffer);
@@ -222,6 +235,7 @@ impl<D: Driver> Worker<'_, D> {
             // The vector that a connection keeps is an empty one, so that idle ones hold nothing.
             let length = output.len();
             connection.net_out += length as u64;
+            connection.reply_room.said(length);
             self.engine.desk.figures.net_output_bytes.add(length as u64);
             self.engine.desk.figures.writes_processed.add(1);
             match self.net.send(connection.token, to_chunks(output)) {

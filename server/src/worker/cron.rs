@@ -47,7 +47,7 @@ impl<D: Driver> Worker<'_, D> {
         }
     }
 
-    /// `timeout`, soft output limits.
+    /// `timeout`, soft output limits, the sizes of buffers.
     fn look_at_connections(&mut self, hz: usize) {
         let slice = (self.connections.len() / hz)
             .max(SLICE_MIN)
@@ -62,8 +62,8 @@ impl<D: Driver> Worker<'_, D> {
                 log::verbose(format_args!("Closing idle client"));
                 self.engine.desk.figures.timed_out_clients.add(1);
                 self.close(place, Close::Now);
-            } else {
-                self.check_output_limit(place);
+            } else if !self.check_output_limit(place) {
+                self.fit_buffers(place);
             }
         }
     }

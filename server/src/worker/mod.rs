@@ -15,6 +15,7 @@
 //! Checked by: server/tests, tests/sim.
 
 mod arrive;
+pub(crate) mod buffers;
 mod bytes;
 mod cron;
 mod serve;
@@ -71,6 +72,8 @@ pub struct Worker<'w, D> {
         reason = "they move between here and connections as boxes"
     )]
     inputs: Vec<Box<Input>>,
+    /// Connections that have a receive buffer of their own.
+    own_buffers: usize,
     /// Emptied reply vectors.
     spares: Vec<Vec<u8>>,
     letters: VecDeque<Letter>,
@@ -106,6 +109,7 @@ impl<'w, D: Driver> Worker<'w, D> {
             group: Vec::new(),
             window: Vec::new(),
             inputs: Vec::new(),
+            own_buffers: 0,
             spares: Vec::new(),
             letters: VecDeque::new(),
             completions: Vec::new(),
@@ -356,6 +360,7 @@ impl<'w, D: Driver> Worker<'w, D> {
             server.watching_clients.fetch_sub(1, Ordering::Relaxed);
         }
         self.count_paused(&mut connection, false);
+        self.own_buffers -= usize::from(connection.own.is_had());
         if let Some(input) = connection.input.take() {
             self.keep_input(input);
         }

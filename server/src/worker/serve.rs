@@ -184,7 +184,7 @@ impl<D: Driver> Worker<'_, D> {
         if connection.reply.is_empty() && connection.sending_bytes == 0 {
             // Said into a spare vector, not into a new one.
             let spare = self.spares.pop().unwrap_or_default();
-            drop(connection.reply.take(spare));
+            drop(connection.reply.take(connection.reply_room.fit(spare)));
         }
         self.engine.desk.tick = os::clock::ticks();
         let fate = self.run_requests(&mut connection, &mut input);
@@ -322,6 +322,7 @@ impl<D: Driver> Worker<'_, D> {
             return self.mark_dirty(place);
         }
         self.receive_more(place);
+        self.publish_own_buffer(place);
     }
 
     /// A connection that has said something, or is ending, is looked at when the turn ends.

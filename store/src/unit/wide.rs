@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Unit;
+use crate::Refused;
 use crate::gate::Gates;
 use crate::key::Key;
 use crate::lazy::Trash;
@@ -134,8 +135,12 @@ impl Unit<'_> {
         self.store.log.detach();
     }
 
-    /// WATCH: the session is marked when the key changes. The key is one of the plan's.
-    pub fn watch(&mut self, watcher: &Arc<Watcher>, key: Key<'_>) {
+    /// WATCH: the session is marked when the key changes. The key is one of the plan's. Gives whether
+    /// it was not watched yet.
+    ///
+    /// # Errors
+    /// When there is no memory for its copies; then the key is not watched.
+    pub fn watch(&mut self, watcher: &Arc<Watcher>, key: Key<'_>) -> Result<bool, Refused> {
         let (db, now_ms) = (self.db(), self.now_ms());
         let (_, data) = self.held.get_mut(key.shard());
         let entry = data
@@ -146,7 +151,7 @@ impl Unit<'_> {
         let expired = deadline.is_some_and(|at| now_ms > at);
         data.watch
             .get_or_insert_default()
-            .add(watcher, db, key, expired);
+            .add(watcher, db, key, expired)
     }
 
     /// EXEC's test, under the locks of [`Watcher::shards`]: whether a watched key has changed or

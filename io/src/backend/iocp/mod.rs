@@ -51,6 +51,7 @@ use port::Port;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::windows::io::AsRawSocket;
 use std::sync::Arc;
 use std::time::Duration;
 use stream::{Flush, Stream, Want};
@@ -508,6 +509,13 @@ impl Driver for Loop {
             Some(Thing::Listener(listener)) => Ok(Address::Ip(listener.address)),
             Some(Thing::Stream(stream)) => os_local(&stream.socket, &stream.peer),
             None => panic!("{token:?} is not alive"),
+        }
+    }
+
+    fn descriptor(&self, token: Token) -> i64 {
+        match self.things.get(token) {
+            Some(Thing::Stream(stream)) => stream.socket.as_raw_socket().cast_signed(),
+            _ => panic!("{token:?} is no living connection"),
         }
     }
 

@@ -475,6 +475,13 @@ impl Driver for Loop {
         }
     }
 
+    fn descriptor(&self, token: Token) -> i64 {
+        match self.things.get(token) {
+            Some(Thing::Stream(stream)) => i64::from(stream.socket.as_raw_fd()),
+            _ => panic!("{token:?} is no living connection"),
+        }
+    }
+
     fn live(&self) -> usize {
         self.things.len() - self.dying_live
     }

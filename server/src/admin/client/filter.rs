@@ -261,8 +261,12 @@ mod tests {
     fn conditions_hold_together_and_the_last_word_counts() {
         let clients = Clients::default();
         let address = || io::Address::Ip("[::ffff:127.0.0.1]:7".parse().expect("an address"));
-        let caller = clients.enter(0, address(), address(), 5, 0);
-        let other = clients.enter(0, address(), address(), 5, 0);
+        let now = crate::clients::Now {
+            unix_ms: 5,
+            monotonic_ms: 0,
+        };
+        let caller = clients.enter(0, address(), address(), 9, now);
+        let other = clients.enter(0, address(), address(), 9, now);
         let check = |conditions: Vec<(bool, What<'_>)>, expected: [bool; 2]| {
             let mut filter = Filter::default();
             let shown = format!("{conditions:?}");

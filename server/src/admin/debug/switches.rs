@@ -7,6 +7,7 @@ use commands::CommandError;
 
 use crate::admin::AdminCall;
 use crate::mailbox::Letter;
+use crate::worker::buffers::{NEVER_MS, PEAK_RESET_MS};
 
 /// DEBUG SLEEP seconds
 ///
@@ -43,16 +44,24 @@ pub(super) fn pause_cron(call: &mut AdminCall<'_, '_>) -> Result<(), CommandErro
 
 /// DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER|RESET|ms, RESIZING 0|1
 ///
-/// A connection here keeps no buffer when it has nothing to say, so there is no peak to forget and
-/// nothing to resize: the words are checked, and that is all there is to do.
+/// When the cron forgets how long replies were, and whether it acts on that (`worker/buffers.rs`).
 pub(super) fn replybuffer(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    let is_word = |at: usize, word: &str| call.is(at, word);
-    let is_number = resp::number::parse_i64(call.args.get(3)).is_some();
-    if is_word(2, "peak-reset-time") {
-        if !is_number && !is_word(3, "never") && !is_word(3, "reset") {
-            return Err(CommandError::NotInteger);
-        }
-    } else if !is_word(2, "resizing") {
+    let tuning = &call.server.reply_tuning;
+    if call.is(2, "peak-reset-time") {
+        let time_ms = if call.is(3, "never") {
+            NEVER_MS
+        } else if call.is(3, "reset") {
+            PEAK_RESET_MS
+        } else {
+            resp::number::parse_i64(call.args.get(3)).ok_or(CommandError::NotInteger)?
+        };
+        // Relaxed: switches by themselves, here and below.
+        tuning.peak_reset_ms.store(time_ms, Ordering::Relaxed);
+    } else if call.is(2, "resizing") {
+        // As Redis reads it: what is no number is 0.
+        let is_on = resp::number::parse_i64(call.args.get(3)).unwrap_or(0) != 0;
+        tuning.is_on.store(is_on, Ordering::Relaxed);
+    } else {
         return Err(super::unknown(call));
     }
     call.reply.ok();
