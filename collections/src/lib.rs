@@ -2,9 +2,10 @@
 //!
 //! Nothing here knows a command, a clock, a file or a source of randomness; time, seeds and bytes
 //! are handed in. `table` is the heart: the segmented, copy-on-write hash table that holds every
-//! key, and later the elements of large sets and hashes. `listpack` and `intset` are the small
+//! key. `dict` holds the elements of large hashes and sets. `listpack` and `intset` are the small
 //! containers, byte for byte what RDB stores.
 
+pub mod dict;
 pub mod integer;
 pub mod intset;
 pub mod listpack;

@@ -7,7 +7,7 @@
 //! of `heap_bytes` are then an estimate.
 
 /// The size of the class that a request of `bytes` is served from.
-pub(super) const fn class_size(bytes: usize) -> usize {
+pub(crate) const fn class_size(bytes: usize) -> usize {
     if bytes <= 128 {
         return (bytes + 15) & !15;
     }

@@ -31,7 +31,7 @@
 
 mod arena;
 mod chunk;
-mod classes;
+pub(crate) mod classes;
 mod element;
 mod entry;
 mod handover;

@@ -1,0 +1,108 @@
+//! What an element of the dict costs at every size, by the dict's own books, and the books against
+//! what was asked of the allocator.
+
+use collections::dict::{Deadline, Dict, Hashing};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Counts what is asked for, rounded to mimalloc's size classes.
+struct Classes;
+
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// The allocator's classes, written down once more: steps of 16 up to 128, then four a doubling.
+fn class(bytes: usize) -> usize {
+    if bytes <= 128 {
+        return bytes.next_multiple_of(16);
+    }
+    let step = 1 << ((bytes - 1).ilog2() - 2);
+    bytes.next_multiple_of(step)
+}
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Classes {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // Relaxed: one test thread reads what it wrote itself.
+        BYTES.fetch_add(class(layout.size()), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(class(layout.size()), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Classes = Classes;
+
+fn hash(bytes: &[u8], seed: u64) -> u64 {
+    let mut h = seed;
+    for b in bytes {
+        h = (h ^ u64::from(*b)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        h ^= h >> 29;
+    }
+    h = h.wrapping_mul(0x94d0_49bb_1331_11eb);
+    h ^ h >> 32
+}
+
+const HASHING: Hashing = Hashing { seed: 9, hash };
+
+/// Fills a dict and returns its bytes an element at the worst size from 1,000 on, and the mean over
+/// all those sizes.
+fn fill(name: &str, value: &[u8], deadline: Deadline, len: usize) -> (f64, f64) {
+    let before = BYTES.load(Ordering::Relaxed);
+    let mut dict = Dict::new(HASHING);
+    let (mut worst, mut sum) = (0.0_f64, 0.0);
+    for i in 1..=len {
+        let key = format!("member:{i:09}");
+        let hash = HASHING.of(key.as_bytes());
+        let done = dict.insert(hash, key.as_bytes(), value, deadline);
+        assert!(done.is_ok());
+        let each = dict.memory_bytes() as f64 / i as f64;
+        if i >= 1000 {
+            worst = worst.max(each);
+            sum += each;
+        }
+        if i.is_power_of_two() && i >= 128 {
+            println!("{name} {i}: {each:.2}");
+        }
+    }
+    let mean = sum / (len - 999) as f64;
+    println!("{name}: mean {mean:.2}, worst from 1,000 on {worst:.2}");
+    let real = BYTES.load(Ordering::Relaxed) - before;
+    let books = dict.memory_bytes();
+    assert!(
+        books.abs_diff(real) * 50 <= real,
+        "{name}: the books say {books}, the allocator {real}"
+    );
+    drop(dict);
+    assert_eq!(
+        BYTES.load(Ordering::Relaxed),
+        before,
+        "{name}: all is freed"
+    );
+    (worst, mean)
+}
+
+/// One test, because the counter is the process's.
+#[test]
+fn bytes_an_element() {
+    let check = |name, value: &[u8], deadline, mean_most: f64, worst_most: f64| {
+        let (worst, mean) = fill(name, value, deadline, 50_000);
+        assert!(mean <= mean_most, "{name}: mean {mean:.2} > {mean_most:.2}");
+        assert!(worst <= worst_most, "{name}: {worst:.2} > {worst_most:.2}");
+    };
+    // Payload and an eighth for slack of classes, and six bytes.
+    let of = |payload: f64| 1.13 * payload + 6.0;
+    let keep = Deadline::Keep;
+    check("set of 16", b"", keep, of(16.0), of(16.0) + 2.0);
+    check("hash 16 to 32", &[7; 32], keep, of(48.0), of(48.0) + 2.0);
+    let at = Deadline::At(5);
+    check("with deadline", &[7; 32], at, of(56.0), of(56.0) + 3.0);
+    // Where few records fill a page, a part of one stays free.
+    check("hash 16 to 200", &[7; 200], keep, 1.15 * 216.0 + 6.0, 260.0);
+    let long = of(2016.0);
+    check("hash 16 to 2000", &[7; 2000], keep, long, long);
+}
