@@ -3,6 +3,16 @@
 //! A handler parses all its arguments, then touches the store through the unit, then replies. It
 //! knows no socket, thread, clock or replica. When it fails, the dispatcher cuts the reply back
 //! and writes the error's text, so a handler never undoes a reply by hand.
+//!
+//! **Long work does not run under locks** (DESIGN section 3). A handler whose reply takes long to make
+//! pins the values that it needs (`Str::pin`, `ValueRef::pin`) and hands the rest to [`Call::later`]:
+//!
+//! ```text
+//!   locks ─ handler: checks, pins, later(rest) ─ after-effects, log, unlock ─ rest: builds the reply
+//! ```
+//!
+//! What was handed over can borrow nothing of the unit, so it cannot touch the data; it may fail, as a
+//! handler may. Its reply stands where the command's reply belongs, inside EXEC's array too.
 
 use resp::{Args, Reply};
 use store::{Key, Unit};
@@ -22,6 +32,33 @@ pub struct Call<'c, 's> {
     pub reply: &'c mut Reply,
     /// What the configuration says about data commands.
     pub settings: &'c Settings,
+    /// What is to be said after the unit has unlocked; [`Call::later`] sets it.
+    pub later: Option<Later>,
+}
+
+/// From this many bytes on (or steps of similar size) a reply is worth making after unlocking: below,
+/// it takes less than the two turns of a lock that somebody else may lose by waiting, some 10 µs.
+pub const LONG_BYTES_MIN: usize = 64 * 1024;
+
+type Rest = dyn FnOnce(&mut Reply) -> Result<(), CommandError>;
+
+/// The rest of a command: runs once its unit has let go of all locks, and says the whole reply.
+pub struct Later(Box<Rest>);
+
+impl Later {
+    /// Runs it. On `Err` the caller cuts the reply back and writes the error's text.
+    ///
+    /// # Errors
+    /// As a handler's.
+    pub fn say(self, reply: &mut Reply) -> Result<(), CommandError> {
+        (self.0)(reply)
+    }
+}
+
+impl std::fmt::Debug for Later {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Later")
+    }
 }
 
 impl<'c> Call<'c, '_> {
@@ -29,6 +66,17 @@ impl<'c> Call<'c, '_> {
     #[must_use]
     pub fn key(&self, index: usize) -> Key<'c> {
         self.unit.key(self.args.get(index))
+    }
+
+    /// Leaves the whole reply for after the unlocking. The handler has said nothing, and says nothing
+    /// more.
+    pub fn later(
+        &mut self,
+        rest: impl FnOnce(&mut Reply) -> Result<(), CommandError> + 'static,
+    ) -> Result<(), CommandError> {
+        debug_assert!(self.later.is_none(), "one rest a command");
+        self.later = Some(Later(Box::new(rest)));
+        Ok(())
     }
 }
 

@@ -31,7 +31,7 @@ pub mod syntax;
 #[cfg(test)]
 mod testing;
 
-pub use call::{Call, Handler, Settings};
+pub use call::{Call, Handler, LONG_BYTES_MIN, Later, Settings};
 pub use error::CommandError;
 pub use spec::CommandSpec;
 

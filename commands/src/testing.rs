@@ -113,15 +113,22 @@ impl Bench {
             unit: unit_ref,
             reply,
             settings: &self.settings,
+            later: None,
         };
-        if let Err(error) = (spec.run)(&mut call) {
-            self.reply.truncate_to(before);
-            self.reply.error(error.text().as_bytes());
-        }
+        let mut result = (spec.run)(&mut call);
+        let later = call.later.take();
         if spec.log == LogForm::Verbatim && unit.dirty_count() > 0 {
             unit.log_verbatim(args.iter());
         }
         let done = unit.finish();
+        if let Some(later) = later {
+            assert_eq!(self.reply.len_since(before), 0, "all is said later");
+            result = result.and_then(|()| later.say(&mut self.reply));
+        }
+        if let Err(error) = result {
+            self.reply.truncate_to(before);
+            self.reply.error(error.text().as_bytes());
+        }
         let events = self.scratch.events_mut();
         let named = |e: store::Event<'_>| format!("{} {}", e.name, String::from_utf8_lossy(e.key));
         let shown = events.iter().map(named).collect();

@@ -193,6 +193,24 @@ fn whole_databases() {
     assert!(w.digest(w.now_ms).is_empty());
 }
 
+/// A long value is dumped after unlocking: the payload is the same.
+#[test]
+fn dumping_what_is_long() {
+    let w = &mut World::new(1);
+    let value: Vec<u8> = (0..200_000_u32).map(|n| (n / 7) as u8).collect();
+    w.call(&[b"SET", b"k".as_slice(), &value]);
+    let dumped = w.call(&[b"DUMP".as_slice(), b"k"]);
+    let mut payload = Vec::new();
+    let mut compressor = rdb::Compressor::new();
+    rdb::dump(
+        store::ValueRef::String(store::Str::Bytes(&value)),
+        Some(&mut compressor),
+        &mut payload,
+    );
+    let head = format!("${}\r\n", payload.len());
+    assert_eq!(dumped, [head.as_bytes(), &payload, b"\r\n"].concat());
+}
+
 #[test]
 fn restoring() {
     let mut payload = Vec::new();

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::execute::Unsaid;
 use crate::live::Live;
 use crate::server::Server;
 use crate::stats::{Statistics, WorkerFigures};
@@ -32,6 +33,9 @@ pub struct Desk {
     pub(crate) tick: u64,
     /// From this duration on, ns, the slow log or the latency monitor may want a command.
     pub(crate) slow_ns: u64,
+    /// What the commands of the unit that is at work have left for after its unlocking (E2 of
+    /// `execute.rs`).
+    pub(crate) unsaid: Vec<Unsaid>,
 }
 
 impl Desk {
@@ -50,6 +54,7 @@ impl Desk {
             tick: 0,
             monotonic_ms: 0,
             clock_is_stale: false,
+            unsaid: Vec::new(),
         }
     }
 

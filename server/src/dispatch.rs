@@ -10,7 +10,8 @@
 //!     changed.
 //! D2  a panic before the unit's first change costs the connection alone; after it the process ends
 //!     with a report, because a half-changed shard must not be served.
-//! D3  nothing is allocated on the way of GET, SET of a small value, INCR.
+//! D3  what a command left for after the unlocking is said before the next request is looked at.
+//! D4  nothing is allocated on the way of GET, SET of a small value, INCR.
 //!
 //! Checked by: server/tests.
 
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use commands::CommandError;
 use commands::spec::Flags;
-use resp::{Args, Reply};
+use resp::{Args, OwnedArgs, Reply};
 use store::{Gates, Scratch, Turn};
 
 use crate::admin::AdminCall;
@@ -304,6 +305,9 @@ impl Engine<'_> {
             client: seat.client,
         });
         let done = unit.finish();
+        if !self.desk.unsaid.is_empty() {
+            self.say_unsaid(seat, server, args);
+        }
         if done.dirty > 0 {
             server.changes.add(self.desk.worker, done.dirty);
         }
@@ -317,6 +321,25 @@ impl Engine<'_> {
                 self.desk.figures.parked_busy.add(1);
                 Served::Parked(Wait::Shard)
             }
+        }
+    }
+
+    /// What the unit's commands left for after the unlocking.
+    #[cold]
+    fn say_unsaid(&mut self, seat: &mut Seat<'_>, server: &Arc<Server>, request: Args<'_>) {
+        for mut unsaid in std::mem::take(&mut self.desk.unsaid) {
+            let queued = unsaid.args.take();
+            let mut call = AdminCall {
+                args: queued.as_ref().map_or(request, OwnedArgs::as_args),
+                command: server.commands.command(unsaid.command),
+                unit: None,
+                reply: &mut *seat.reply,
+                server,
+                desk: &mut self.desk,
+                session: &mut *seat.session,
+                client: seat.client,
+            };
+            execute::say(&mut call, unsaid);
         }
     }
 
@@ -351,6 +374,7 @@ impl Engine<'_> {
     /// D2.
     #[cold]
     fn survive_panic(&mut self, seat: &Seat<'_>, command: &Command) -> Served {
+        self.desk.unsaid.clear();
         if self.server.store.is_half_changed() {
             log::warning(format_args!(
                 "A panic in '{}' has left a shard half changed: stopping at once",
@@ -502,8 +526,11 @@ mod tests {
         (String::from_utf8(got).expect("text"), false)
     }
 
-    #[test]
-    fn a_panic_before_any_change_costs_one_connection() {
+    /// A server on one worker in a calm world, with other handlers for some commands, and its address.
+    fn with_server(
+        runs: &[(&str, Run)],
+        test: impl FnOnce(&Arc<Server>, &Net, &mut Worker<'_, io::sim::SimLoop>, &io::Address),
+    ) {
         let start = Start {
             workers: 1,
             renames: Vec::new(),
@@ -515,8 +542,9 @@ mod tests {
         let commands = &mut Arc::get_mut(&mut server)
             .expect("nobody else has it")
             .commands;
-        commands.replace("echo", Run::Admin(|_| panic!("planted")));
-        commands.replace("get", Run::Data(|_| panic!("planted, with a shard held")));
+        for (name, run) in runs {
+            commands.replace(name, *run);
+        }
         let at = io::ListenAt::Tcp("127.0.0.1:0".parse().expect("an address"));
         let wanted = vec![Wanted {
             at,
@@ -530,24 +558,111 @@ mod tests {
         let mut worker = Worker::new(0, &server, net.driver());
         worker.listen().expect("nobody else listens");
         let address = server.addresses.lock()[0].clone();
-        let mut bystander = net.connect(&address).expect("it listens");
-        for line in ["set k 1\r\necho x\r\nset k 2\r\n", "get k\r\nset k 2\r\n"] {
-            let mut peer = net.connect(&address).expect("it listens");
-            peer.send(line.as_bytes()).expect("there is room");
-            assert_eq!(
-                ask(&net, &mut worker, &mut peer),
-                (String::new(), true),
-                "{line}"
-            );
-            // The shard is free again, and what came before the panic stands.
-            bystander.send(b"incr k\r\n").expect("there is room");
-            let (reply, closed) = ask(&net, &mut worker, &mut bystander);
-            assert!(
-                [":2\r\n", ":3\r\n"].contains(&&*reply) && !closed,
-                "{reply}"
-            );
-        }
-        assert_eq!(server.statistics().totals().panics, 2);
-        assert_eq!(server.clients.len(), 1);
+        test(&server, &net, &mut worker, &address);
+    }
+
+    #[test]
+    fn a_panic_before_any_change_costs_one_connection() {
+        let runs = [
+            ("echo", Run::Admin(|_| panic!("planted"))),
+            ("get", Run::Data(|_| panic!("planted, with a shard held"))),
+            (
+                "strlen",
+                Run::Data(|call| call.later(|_| panic!("planted, after unlocking"))),
+            ),
+        ];
+        with_server(&runs, |server, net, worker, address| {
+            let mut bystander = net.connect(address).expect("it listens");
+            for (line, count) in [
+                ("set k 1\r\necho x\r\nset k 2\r\n", ":2\r\n"),
+                ("get k\r\nset k 2\r\n", ":3\r\n"),
+                ("strlen k\r\nset k 2\r\n", ":4\r\n"),
+            ] {
+                let mut peer = net.connect(address).expect("it listens");
+                peer.send(line.as_bytes()).expect("there is room");
+                let nothing = (String::new(), true);
+                assert_eq!(ask(net, worker, &mut peer), nothing, "{line}");
+                // The shard is free again, and what came before the panic stands.
+                bystander.send(b"incr k\r\n").expect("there is room");
+                let reply = ask(net, worker, &mut bystander);
+                assert_eq!(reply, (count.to_owned(), false), "{line}");
+            }
+            assert_eq!(server.statistics().totals().panics, 3);
+            assert_eq!(server.clients.len(), 1);
+        });
+    }
+
+    thread_local! {
+        static SERVER: std::cell::RefCell<Option<Arc<Server>>> = const { std::cell::RefCell::new(None) };
+    }
+
+    /// Whether another worker would find the shard of `k` free.
+    fn is_free() -> bool {
+        SERVER.with_borrow(|server| {
+            let store = &server.as_ref().expect("the test has set it").store;
+            let plan = store::Plan::Narrow(store.key(b"k").shard());
+            let mut scratch = Scratch::new();
+            store.begin(plan, Turn::new(0, 0, 1, &mut scratch)).is_ok()
+        })
+    }
+
+    /// GET as a command that leaves its reply for later: `held` and `free` for the shard's state.
+    fn late(call: &mut commands::Call<'_, '_>) -> Result<(), CommandError> {
+        let key = call.key(1);
+        let value = call.unit.read_string(key)?.map(store::Str::pin);
+        let before = if is_free() { "free" } else { "held" };
+        call.later(move |reply| {
+            let value = value.ok_or(CommandError::NoSuchKey)?;
+            reply.array(4);
+            reply.null();
+            reply.simple(before.as_bytes());
+            reply.simple(if is_free() { b"free" } else { b"held" });
+            reply.bulk(value.as_str().bytes(&mut [0; 20]));
+            Ok(())
+        })
+    }
+
+    /// What a command left for later is said without locks, at its place, with what was pinned.
+    #[test]
+    fn late_replies_stand_where_they_belong() {
+        with_server(
+            &[("get", Run::Data(late))],
+            |server, net, worker, address| {
+                SERVER.set(Some(server.clone()));
+                let mut peer = net.connect(address).expect("it listens");
+                let mut check = |lines: &str, expected: &str| {
+                    let lines = lines.replace('~', "\r\n");
+                    peer.send(lines.as_bytes()).expect("there is room");
+                    let mut reply = ask(net, worker, &mut peer).0.replace("\r\n", "~");
+                    if let (Some(from), Some(to)) = (reply.find("%7~"), reply.find("modules~*0~")) {
+                        reply.replace_range(from + 3..to + 10, " what HELLO says ");
+                    }
+                    assert_eq!(reply, expected, "{lines}");
+                };
+                check("set k 1~get k~incr k~", "+OK~*4~$-1~+held~+free~$1~1~:2~");
+                check("get none~ping~", "-ERR no such key~+PONG~");
+                // Inside EXEC: several, at the beginning, in the middle and at the end; one that fails; a
+                // change of protocol between them.
+                check(
+                    "multi~get k~incr k~get none~get k~hello 3~get none~ping~get k~exec~",
+                    &[
+                        &format!("+OK~{}*8~", "+QUEUED~".repeat(8)),
+                        "*4~$-1~+held~+free~$1~2~",
+                        ":3~",
+                        "-ERR no such key~",
+                        "*4~$-1~+held~+free~$1~3~",
+                        "%7~ what HELLO says ~",
+                        "-ERR no such key~+PONG~",
+                        "*4~_~+held~+free~$1~3~",
+                    ]
+                    .concat(),
+                );
+                check("client reply off~get k~client reply on~", "+OK~");
+                let get = server.commands.by_full_name("get").expect("it is there");
+                let counted = server.statistics().command(get.id);
+                assert_eq!((counted.calls, counted.failed), (8, 3));
+                SERVER.set(None);
+            },
+        );
     }
 }

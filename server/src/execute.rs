@@ -4,16 +4,41 @@
 //! to where the command began and is counted; the change log gets the request as it came when the row
 //! says so and the unit's dirty count rose.
 //!
+//! A handler may leave its reply for after the unlocking (`commands::Later`). Then what is left goes on
+//! the desk as an [`Unsaid`], the dispatcher finishes the unit, and [`say`] does what [`run`] left out:
+//!
+//! ```text
+//!   reply   …what came before ║ *3 ⟨GET⟩ ║ ⟨LCS: unsaid⟩ ║ ⟨PING⟩ ║ ⟨DUMP: unsaid⟩ ║
+//!                               in reply    later           then      later           then (empty)
+//! ```
+//!
 //! E1  whatever the handler does, exactly one reply stands behind the mark (EXEC's array included), or
 //!     none and `Ran::Busy`.
 //!
-//! Checked by: server/tests.
+//! E2  a worker's `unsaid` is empty whenever no unit of its own is at work: what a unit left is said
+//!     before anything else is served, or dropped with the connection of a command that panicked.
+//!
+//! Checked by: server/tests, the tests of dispatch.rs.
 
 use commands::spec::{Flags, LogForm};
-use commands::{Call, CommandError};
+use commands::{Call, CommandError, Later};
+use resp::{OwnedArgs, Reply};
 
 use crate::admin::AdminCall;
-use crate::table::{Command, Run};
+use crate::table::{Command, CommandId, Run};
+
+/// A command that has run under its locks and has its reply still to make.
+#[derive(Debug)]
+pub(crate) struct Unsaid {
+    pub(crate) command: CommandId,
+    later: Later,
+    /// Clock ticks that it has taken so far.
+    spent: u64,
+    /// Its words, if it was queued; otherwise they are the request's.
+    pub(crate) args: Option<OwnedArgs>,
+    /// What EXEC's other commands said behind it, up to the next one that is unsaid.
+    pub(crate) then: Reply,
+}
 
 /// What came of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +57,23 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     call.server.current[call.desk.worker].begin(call.client.id, command.id);
     let mark = call.reply.mark();
     let dirty = call.unit.as_ref().map_or(0, |unit| unit.dirty_count());
+    let mut later = None;
     let result = match command.spec.run {
-        Run::Data(handler) => handler(&mut Call {
-            args: call.args,
-            unit: call
-                .unit
-                .as_deref_mut()
-                .expect("a data command's plan opens a unit"),
-            reply: &mut *call.reply,
-            settings: &call.desk.live.settings,
-        }),
+        Run::Data(handler) => {
+            let mut data = Call {
+                args: call.args,
+                unit: call
+                    .unit
+                    .as_deref_mut()
+                    .expect("a data command's plan opens a unit"),
+                reply: &mut *call.reply,
+                settings: &call.desk.live.settings,
+                later: None,
+            };
+            let result = handler(&mut data);
+            later = data.later;
+            result
+        }
         Run::Admin(handler) => {
             let result = handler(call);
             // The command may have changed the configuration or reset the statistics.
@@ -56,6 +88,7 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
             return Ran::Busy;
         }
         Err(error) => {
+            later = None;
             call.reply.truncate_to(mark);
             answer_error(call, &error);
             call.desk.figures.command(command.id).failed.add(1);
@@ -70,6 +103,52 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     if call.server.monitors.any() {
         tell_monitors(call, command);
     }
+    if let Some(later) = later {
+        debug_assert_eq!(call.reply.len_since(mark), 0, "all is said later");
+        leave(call, later, began);
+        return Ran::Answered;
+    }
+    conclude(call, began);
+    Ran::Answered
+}
+
+/// Puts what a command has still to say on the desk.
+#[cold]
+fn leave(call: &mut AdminCall<'_, '_>, later: Later, began: u64) {
+    call.desk.tick = os::clock::ticks();
+    call.desk.unsaid.push(Unsaid {
+        command: call.command.id,
+        later,
+        spent: call.desk.tick.wrapping_sub(began),
+        args: None,
+        then: Reply::new(call.reply.proto()),
+    });
+}
+
+/// Says what a command left for after the unlocking, and what was said behind it.
+pub(crate) fn say(call: &mut AdminCall<'_, '_>, unsaid: Unsaid) {
+    let mut then = unsaid.then;
+    call.server.current[call.desk.worker].begin(call.client.id, call.command.id);
+    let began = call.desk.tick.wrapping_sub(unsaid.spent);
+    let mark = call.reply.mark();
+    if let Err(error) = unsaid.later.say(call.reply) {
+        call.reply.truncate_to(mark);
+        answer_error(call, &error);
+        let figures = call.desk.figures.command(call.command.id);
+        figures.failed.add(1);
+    }
+    conclude(call, began);
+    // HELLO may have been among what stands behind it.
+    call.reply.set_proto(then.proto());
+    if !then.is_empty() {
+        call.reply.append(then.take(Vec::new()));
+    }
+}
+
+/// Figures and slow log of a command that has answered.
+#[inline]
+fn conclude(call: &mut AdminCall<'_, '_>, began: u64) {
+    let command = call.command;
     call.server.current[call.desk.worker].end();
     // One reading ends this command and begins the next.
     call.desk.tick = os::clock::ticks();
@@ -82,7 +161,6 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
         call.desk.clock_is_stale |= ns >= STALE_NS;
         note_slow(call, command, ns);
     }
-    Ran::Answered
 }
 
 /// After a command of this length the turn's clock is read again (DESIGN section 6).

@@ -48,5 +48,5 @@ pub use snapshot::{Cut, Part};
 pub use stats::Stats;
 pub use store::{Options, Store};
 pub use unit::{Deadline, Detached, Look, Occupied, Slot, Unit, Vacant};
-pub use value::{Encoding, Kind, NewStr, Str, ValueRef};
+pub use value::{Encoding, Kind, NewStr, Pinned, PinnedStr, Str, ValueRef};
 pub use watch::Watcher;

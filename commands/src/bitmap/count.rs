@@ -10,7 +10,7 @@
 use store::Str;
 
 use crate::args::{clip, integer, is};
-use crate::call::Call;
+use crate::call::{Call, LONG_BYTES_MIN};
 use crate::error::CommandError;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, Keys};
 
@@ -39,22 +39,41 @@ fn bitcount(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         )),
         _ => return Err(CommandError::Syntax),
     };
+    look(call, move |bytes| {
+        let bytes = bytes.unwrap_or(b"");
+        let total = match range {
+            None => count(bytes),
+            Some((start, end, unit)) => match Bits::of(start, end, unit, bytes.len()) {
+                Some(bits) => bits.count(bytes),
+                None => 0,
+            },
+        };
+        total as i64
+    })
+}
+
+/// Answers with the number that `find` finds in the key's string; in a long one after unlocking.
+fn look(
+    call: &mut Call<'_, '_>,
+    find: impl FnOnce(Option<&[u8]>) -> i64 + 'static,
+) -> Result<(), CommandError> {
     let key = call.key(1);
-    let mut room = [0; 20];
-    let bytes = call
-        .unit
-        .read_string(key)?
-        .unwrap_or(Str::Bytes(b""))
-        .bytes(&mut room);
-    let total = match range {
-        None => count(bytes),
-        Some((start, end, unit)) => match Bits::of(start, end, unit, bytes.len()) {
-            Some(bits) => bits.count(bytes),
-            None => 0,
-        },
-    };
-    call.reply.int(total as i64);
-    Ok(())
+    let value = call.unit.read_string(key)?;
+    match value {
+        Some(Str::Blob(blob)) if blob.len() >= LONG_BYTES_MIN => {
+            let blob = blob.clone();
+            call.later(move |reply| {
+                reply.int(find(Some(&blob)));
+                Ok(())
+            })
+        }
+        value => {
+            let mut room = [0; 20];
+            let found = find(value.map(|value| value.bytes(&mut room)));
+            call.reply.int(found);
+            Ok(())
+        }
+    }
 }
 
 /// BITPOS key bit [start [end [BYTE | BIT]]]
@@ -81,25 +100,19 @@ fn bitpos(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let start = call.args.try_get(3).map_or(Ok(0), integer)?;
     let end = call.args.try_get(4).map(integer).transpose()?;
     let unit = unit(call.args.try_get(5))?;
-    let key = call.key(1);
-    let mut room = [0; 20];
-    let Some(value) = call.unit.read_string(key)? else {
-        // No string is a string of zeros without end.
-        call.reply.int(if wanted { -1 } else { 0 });
-        return Ok(());
-    };
-    let bytes = value.bytes(&mut room);
-    let found = match Bits::of(start, end.unwrap_or(-1), unit, bytes.len()) {
-        Some(bits) => match bits.find(bytes, wanted) {
-            Some(at) => at as i64,
+    look(call, move |bytes| {
+        let Some(bytes) = bytes else {
+            // No string is a string of zeros without end.
+            return if wanted { -1 } else { 0 };
+        };
+        let bits = Bits::of(start, end.unwrap_or(-1), unit, bytes.len());
+        match bits.map(|bits| bits.find(bytes, wanted)) {
+            Some(Some(at)) => at as i64,
             // Without an end the zeros behind the string count too.
-            None if !wanted && end.is_none() => bytes.len() as i64 * 8,
-            None => -1,
-        },
-        None => -1,
-    };
-    call.reply.int(found);
-    Ok(())
+            Some(None) if !wanted && end.is_none() => bytes.len() as i64 * 8,
+            Some(None) | None => -1,
+        }
+    })
 }
 
 /// What start and end count.
@@ -250,5 +263,13 @@ mod tests {
         bench.check("BITPOS none 0", ":0");
         bench.check("BITPOS k 2", "-ERR The bit argument must be 1 or 0.");
         bench.check("BITPOS k 1 0 0 BIT BIT", "-ERR syntax error");
+        bench.check("SET k \"\"", "+OK");
+        bench.check("BITPOS k 0", ":-1");
+        // Long enough to be answered after unlocking.
+        bench.check("SETBIT long 1000000 1", ":0");
+        bench.check("BITCOUNT long", ":1");
+        bench.check("BITCOUNT long 0 999999 BIT", ":0");
+        bench.check("BITPOS long 1", ":1000000");
+        bench.check("BITPOS long 1 -5 -2", ":-1");
     }
 }

@@ -107,17 +107,22 @@ impl World {
             unit: &mut unit,
             reply: &mut reply,
             settings: &self.settings,
+            later: None,
         };
-        let result = (spec.run)(&mut call);
+        let mut result = (spec.run)(&mut call);
+        let later = call.later.take();
+        if spec.log == LogForm::Verbatim && unit.dirty_count() > 0 {
+            unit.log_verbatim(args.iter());
+        }
+        self.dirty = unit.finish().dirty;
+        if let Some(later) = later {
+            result = result.and_then(|()| later.say(&mut reply));
+        }
         if let Err(error) = result {
             assert_ne!(error, CommandError::Busy, "nobody else is here");
             reply = Reply::new(Proto::Resp2);
             reply.error(error.text().as_bytes());
         }
-        if spec.log == LogForm::Verbatim && unit.dirty_count() > 0 {
-            unit.log_verbatim(args.iter());
-        }
-        self.dirty = unit.finish().dirty;
         reply.output().to_vec()
     }
 

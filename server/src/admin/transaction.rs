@@ -19,9 +19,11 @@ use std::sync::atomic::Ordering;
 
 use commands::CommandError;
 use commands::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys};
+use resp::Reply;
 use store::Watcher;
 
 use super::{AdminCall, Handler};
+use crate::desk::Desk;
 use crate::execute;
 use crate::session::Multi;
 
@@ -120,19 +122,36 @@ fn exec(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         return Ok(());
     }
     call.reply.array(multi.queue.len());
+    // Once a command has left its reply for later, the others' go behind it (`execute.rs`).
+    let mut behind: Option<Reply> = None;
     while let Some(queued) = multi.queue.pop_front() {
+        let before = call.desk.unsaid.len();
         execute::run(&mut AdminCall {
             args: queued.args.as_args(),
             command: call.server.commands.command(queued.command),
             unit: Some(&mut *unit),
-            reply: &mut *call.reply,
+            reply: behind.as_mut().unwrap_or(&mut *call.reply),
             server: call.server,
             desk: &mut *call.desk,
             session: &mut *call.session,
             client: call.client,
         });
+        if let Some(unsaid) = call.desk.unsaid.get_mut(before) {
+            unsaid.args = Some(queued.args);
+            let said = behind.replace(std::mem::take(&mut unsaid.then));
+            put_behind(call.desk, before, said);
+        }
     }
+    let unsaid = call.desk.unsaid.len();
+    put_behind(call.desk, unsaid, behind);
     Ok(())
+}
+
+/// Gives the unsaid before place `at` what was said behind it.
+fn put_behind(desk: &mut Desk, at: usize, said: Option<Reply>) {
+    if let Some(said) = said {
+        desk.unsaid[at - 1].then = said;
+    }
 }
 
 /// UNWATCH

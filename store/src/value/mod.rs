@@ -1,7 +1,9 @@
 //! What a key can hold. A closed enum: a kind that is not listed here does not exist.
 
+pub mod pinned;
 pub mod string;
 
+pub use pinned::{Pinned, PinnedStr};
 pub use string::{NewStr, Str};
 
 /// The kinds of values, as TYPE names them.
