@@ -4,6 +4,7 @@
 //!   load ─▶ background? ─▶ dir ─▶ log ─▶ limits, title, kernel ─▶ workers ─▶ pid file ─▶ ready
 //!                                                                                          │
 //!   exit ◀─ remove pid file ◀─ orderly end ◀──────────────────── stop request, SHUTDOWN ◀──┘
+//!   or load again, in the same process (DEBUG RESTART)
 //! ```
 //!
 //! The order matters: the folder comes before the log, because the log's name may be relative; all of
@@ -76,8 +77,26 @@ pub(crate) fn run(sources: &Sources) -> Result<Exit, Exit> {
         // It may have been removed by somebody else, and we are going anyway.
         let _ = os::files::remove(&file);
     }
+    let restart_after = *server.restart_after.lock();
+    if let Some(delay) = restart_after {
+        return Ok(begin_anew(delay));
+    }
     log::notice("Redis is now ready to exit, bye bye...");
     Ok(if code == 0 { Exit::Fine } else { Exit::System })
+}
+
+/// DEBUG RESTART: the same program with the same words, in this process where the system has that.
+fn begin_anew(delay: std::time::Duration) -> Exit {
+    log::notice("Redis begins anew.");
+    log::flush();
+    std::thread::sleep(delay);
+    match os::process::restart() {
+        Ok(()) => Exit::Fine,
+        Err(e) => fail(
+            format_args!("Can't restart: {}", os::files::error_text(&e)),
+            Exit::System,
+        ),
+    }
 }
 
 /// Who watches over us.

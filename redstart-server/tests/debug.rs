@@ -52,6 +52,71 @@ fn debug_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
+fn it_begins_anew_with_the_same_words() {
+    let mut server = debuggable(&["--maxclients", "77"]);
+    let pid = server.child.id().to_string();
+    for (runs, line, least) in [
+        (1, "DEBUG RESTART", Duration::ZERO),
+        (2, "DEBUG CRASH-AND-RECOVER 300", Duration::from_millis(300)),
+    ] {
+        let mut client = Client::connect(server.address());
+        assert_eq!(client.ask("SET k v"), "+OK");
+        let field = |info: &str, name: &str| {
+            let line = info.lines().find_map(|line| line.strip_prefix(name));
+            line.map(|value| value.trim().to_owned())
+        };
+        let run_id = field(&client.ask("INFO server"), "run_id:");
+        assert!(run_id.is_some());
+        let began = Instant::now();
+        client.send(line);
+        assert!(!client.has_more(), "it closes without a word");
+        until("another run", || {
+            let log = server.log();
+            let begun = log.matches("just started").count();
+            log.matches("Ready to accept connections tcp").count() == begun && begun == runs + 1
+        });
+        assert!(began.elapsed() >= least);
+        let mut client = Client::connect(server.address());
+        let info = client.ask("INFO server");
+        assert_ne!(field(&info, "run_id:"), run_id);
+        assert_eq!(field(&info, "process_id:").as_deref(), Some(&*pid));
+        assert_eq!(client.ask("CONFIG GET maxclients"), "maxclients 77");
+        assert_eq!(client.ask("GET k"), "nil", "persistence is not built");
+    }
+    assert_eq!(server.log().matches("Redis begins anew.").count(), 2);
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0), "signals are heard as before");
+}
+
+#[test]
+fn replication_ids_are_changed() {
+    let server = debuggable(&[]);
+    let id = || {
+        let info = server.ask("INFO replication");
+        let line = info.lines().find(|line| line.starts_with("master_replid:"));
+        line.expect("a field").to_owned()
+    };
+    let first = id();
+    assert_eq!(id(), first);
+    assert_eq!(server.ask("DEBUG CHANGE-REPL-ID"), "+OK");
+    assert_ne!(id(), first);
+}
+
+#[test]
+fn what_came_through_standard_input_cannot_come_again() {
+    let server = Process::start_with(&["--enable-debug-command", "yes", "-"], |command| {
+        command.stdin(std::process::Stdio::null());
+    });
+    for line in ["DEBUG RESTART", "DEBUG CRASH-AND-RECOVER"] {
+        assert_eq!(
+            server.ask(line),
+            "-ERR failed to restart the server. Check server logs."
+        );
+    }
+    assert_eq!(server.ask("PING"), "+PONG");
+}
+
+#[test]
 fn a_segfault_leaves_a_report_that_names_client_and_command() {
     let (status, log) = end_with(debuggable(&[]), "DEBUG SEGFAULT");
     check_ended_by(status, 11, &log);

@@ -14,6 +14,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -93,6 +94,10 @@ pub struct Server {
     pub blocked_clients: AtomicU32,
     /// DEBUG PAUSE-CRON: the timers do nothing.
     pub cron_paused: AtomicBool,
+    /// DEBUG RESTART: when the server has stopped, the program is to begin anew after so long.
+    pub restart_after: Mutex<Option<Duration>>,
+    /// DEBUG CHANGE-REPL-ID: how often.
+    pub replication_ids: AtomicU64,
     /// DEBUG REPLYBUFFER.
     pub reply_tuning: ReplyTuning,
     /// Bytes that were in use before the first client came: INFO's `used_memory_startup`.
@@ -144,6 +149,8 @@ impl Server {
             watching_clients: AtomicU32::new(0),
             blocked_clients: AtomicU32::new(0),
             cron_paused: AtomicBool::new(false),
+            restart_after: Mutex::default(),
+            replication_ids: AtomicU64::new(0),
             reply_tuning: ReplyTuning::default(),
             startup_bytes: AtomicU64::new(0),
             statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),

@@ -11,7 +11,9 @@
 //!
 //! Checked by: `redstart-server/tests/process.rs`.
 
+use std::ffi::OsString;
 use std::io;
+use std::sync::OnceLock;
 
 #[cfg(unix)]
 #[path = "posix.rs"]
@@ -64,26 +66,37 @@ pub fn detach(stdin: Option<&[u8]>) -> io::Result<()> {
     Ok(())
 }
 
+/// The arguments as they were at the start; the title is written over them.
+fn arguments() -> &'static [OsString] {
+    static ARGUMENTS: OnceLock<Vec<OsString>> = OnceLock::new();
+    ARGUMENTS.get_or_init(|| std::env::args_os().collect())
+}
+
+/// Runs this program again with the same arguments: in this process where the system can do that, with
+/// files and sockets closed; elsewhere in a new one, and then this one should end. Returns only then,
+/// or when it failed.
+///
+/// # Errors
+/// When the program is not there any more, or the system gives no process.
+pub fn restart() -> io::Result<()> {
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    command.args(arguments().iter().skip(1));
+    system::restart(command)
+}
+
 /// The name that this program was called by, as it was at the start.
 #[must_use]
 pub fn program_name() -> String {
-    use std::sync::OnceLock;
-    static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| {
-        std::env::args_os()
-            .next()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    })
-    .clone()
+    let name = arguments().first();
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// Shows `title` in the system's list of processes, as far as the system has room for it. The
 /// arguments are gone afterwards: read them before.
 pub fn set_title(title: &str) {
     // Reads the arguments for the last time.
-    let _ = program_name();
+    let _ = arguments();
     system::set_title(title);
 }
 

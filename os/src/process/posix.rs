@@ -14,6 +14,12 @@ pub(super) fn leave_session() {
 /// A child leaves our session by itself.
 pub(super) fn prepare_detached(_: &mut Command) {}
 
+/// All that Rust opens is closed by exec; this returns only when there was none.
+pub(super) fn restart(mut command: Command) -> io::Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    Err(command.exec())
+}
+
 #[cfg(target_os = "linux")]
 pub(super) fn set_title(title: &str) {
     super::title_linux::set(title);

@@ -16,6 +16,11 @@ pub(super) fn prepare_detached(command: &mut Command) {
     command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
 }
 
+/// A process cannot become another here, so there will be a new one.
+pub(super) fn restart(mut command: Command) -> io::Result<()> {
+    command.spawn().map(drop)
+}
+
 pub(super) fn set_title(title: &str) {
     let title: Vec<u16> = title
         .encode_utf16()

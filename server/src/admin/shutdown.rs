@@ -67,6 +67,8 @@ fn shutdown(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         }
         Wish::Abort if call.server.stop.abort() => {
             log::notice("Shutdown manually aborted.");
+            // Whether or not it would have been a restart.
+            *call.server.restart_after.lock() = None;
             call.reply.ok();
         }
         Wish::Abort => return Err(CommandError::Fixed("ERR No shutdown in progress.")),

@@ -119,8 +119,13 @@ pub(super) fn replication(page: &mut Page, view: &View<'_>) {
     page.field("connected_slaves", 0);
     page.field("replicas_waiting_psync", 0);
     page.field("master_failover_state", "no-failover");
-    // An id of its own for each start, as a primary has it: a replica that asks can tell restarts.
-    let sum = Sha256::digest(view.server.start.run_id.as_bytes());
+    // An id of its own for each start, as a primary has it: a replica that asks can tell restarts. And
+    // for each DEBUG CHANGE-REPL-ID. Relaxed: a number by itself.
+    let (run, nth) = (
+        &view.server.start.run_id,
+        view.server.replication_ids.load(Relaxed),
+    );
+    let sum = Sha256::digest(format!("{run}{nth}").as_bytes());
     let id: String = sum
         .iter()
         .take(20)

@@ -4,9 +4,10 @@
 //! |---|---|
 //! | `mod.rs` | ERROR, LOG, CONFIG-REWRITE-FORCE-ALL, STRINGMATCH-LEN, HELP |
 //! | `crash.rs` | ASSERT, OOM, PANIC, SEGFAULT: they end the process |
+//! | `restart.rs` | RESTART, CRASH-AND-RECOVER: it begins anew |
 //! | `data.rs` | DIGEST, DIGEST-VALUE, HTSTATS, OBJECT, POPULATE |
 //! | `protocol.rs` | PROTOCOL |
-//! | `switches.rs` | PAUSE-CRON, REPLYBUFFER, SET-ACTIVE-EXPIRE, SLEEP |
+//! | `switches.rs` | CHANGE-REPL-ID, PAUSE-CRON, REPLYBUFFER, SET-ACTIVE-EXPIRE, SLEEP |
 //!
 //! The dispatcher refuses all of it unless `enable-debug-command` allows it. As in Redis the row has no
 //! subcommands of its own: a word that is unknown, and a known one with too few or too many words
@@ -30,6 +31,7 @@ mod crash;
 mod data;
 mod digest;
 mod protocol;
+mod restart;
 mod switches;
 
 pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&DEBUG];
@@ -55,7 +57,9 @@ fn debug(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     let word = call.args.get(1).to_ascii_lowercase();
     match (word.as_slice(), call.args.len()) {
         (b"assert", _) => crash::assert(),
+        (b"change-repl-id", 2) => switches::change_replication_id(call),
         (b"config-rewrite-force-all", 2) => rewrite_all(call),
+        (b"crash-and-recover", _) => restart::restart(call, restart::How::AtOnce),
         (b"digest", 2) => data::digest(call),
         (b"digest-value", _) => data::digest_value(call),
         (b"error", 3) => {
@@ -76,6 +80,7 @@ fn debug(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         (b"populate", 3..=5) => data::populate(call),
         (b"protocol", 3) => protocol::protocol(call),
         (b"replybuffer", 4) => switches::replybuffer(call),
+        (b"restart", _) => restart::restart(call, restart::How::InOrder),
         (b"segfault", _) => crash::segfault(),
         (b"set-active-expire", 3) => switches::set_active_expire(call),
         (b"sleep", 3) => switches::sleep(call),
@@ -117,9 +122,14 @@ const HELP_LINES: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "ASSERT",
     "    Crash by assertion failed.",
+    "CHANGE-REPL-ID",
+    "    Change the replication IDs of the instance.",
+    "    Dangerous: should be used only for testing the replication subsystem.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Like CONFIG REWRITE but writes all configuration options, including",
     "    keywords not listed in original configuration file or default values.",
+    "CRASH-AND-RECOVER [<milliseconds>]",
+    "    Hard crash and restart after a <milliseconds> delay (default 0).",
     "DIGEST",
     "    Output a hex signature representing the current DB content.",
     "DIGEST-VALUE <key> [<key> ...]",
@@ -145,6 +155,9 @@ const HELP_LINES: &[&str] = &[
     "    Reply with a test value of the specified type. <type> can be: string,",
     "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
     "    true, false.",
+    "RESTART [<milliseconds>]",
+    "    Graceful restart: save config, db, restart after a <milliseconds> delay",
+    "    (default 0).",
     "SEGFAULT",
     "    Crash the server with sigsegv.",
     "SET-ACTIVE-EXPIRE <0|1>",

@@ -1,4 +1,4 @@
-//! DEBUG's switches: PAUSE-CRON, REPLYBUFFER, SET-ACTIVE-EXPIRE, and SLEEP, which stops everything.
+//! DEBUG's switches: CHANGE-REPL-ID, PAUSE-CRON, REPLYBUFFER, SET-ACTIVE-EXPIRE, and SLEEP, which stops everything.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use commands::CommandError;
 
 use crate::admin::AdminCall;
+use crate::log;
 use crate::mailbox::Letter;
 use crate::worker::buffers::{NEVER_MS, PEAK_RESET_MS};
 
@@ -29,6 +30,16 @@ pub(super) fn sleep(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
 pub(super) fn set_active_expire(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     let on = resp::number::parse_i64(call.args.get(2)).unwrap_or(0) != 0;
     call.server.store.set_active_expire(on);
+    call.reply.ok();
+    Ok(())
+}
+
+/// DEBUG CHANGE-REPL-ID: INFO's `master_replid` is another from here on.
+pub(super) fn change_replication_id(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    log::notice("Changing replication IDs after receiving change-repl-id");
+    // Relaxed: only distinctness matters.
+    let ids = &call.server.replication_ids;
+    ids.fetch_add(1, Ordering::Relaxed);
     call.reply.ok();
     Ok(())
 }
