@@ -1,7 +1,8 @@
 //! What an element of the dict costs at every size, by the dict's own books, and the books against
-//! what was asked of the allocator.
+//! what was asked of the allocator; and that refused memory changes nothing.
 
-use collections::dict::{Deadline, Dict, Hashing};
+use collections::Refused;
+use collections::dict::{Deadline, Dict, Hashing, Inserted};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 struct Classes;
 
 static BYTES: AtomicUsize = AtomicUsize::new(0);
+/// Requests from this size on are refused.
+static REFUSED_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// The allocator's classes, written down once more: steps of 16 up to 128, then four a doubling.
 fn class(bytes: usize) -> usize {
@@ -23,6 +26,9 @@ fn class(bytes: usize) -> usize {
 unsafe impl GlobalAlloc for Classes {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // Relaxed: one test thread reads what it wrote itself.
+        if layout.size() >= REFUSED_FROM.load(Ordering::Relaxed) {
+            return std::ptr::null_mut();
+        }
         BYTES.fetch_add(class(layout.size()), Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
@@ -105,4 +111,31 @@ fn bytes_an_element() {
     check("hash 16 to 200", &[7; 200], keep, 1.15 * 216.0 + 6.0, 260.0);
     let long = of(2016.0);
     check("hash 16 to 2000", &[7; 2000], keep, long, long);
+    a_refusal_changes_nothing();
+}
+
+fn a_refusal_changes_nothing() {
+    let mut dict = Dict::new(HASHING);
+    let key = b"field".as_slice();
+    let hash = HASHING.of(key);
+    let (long, longer) = (vec![1; 100_000], vec![2; 200_000]);
+    let (before, refused) = (dict.memory_bytes(), Err(Refused::Memory));
+    let insert = |dict: &mut Dict, key: &[u8], value: &[u8]| {
+        dict.insert(HASHING.of(key), key, value, Deadline::At(7))
+    };
+    REFUSED_FROM.store(150_000, Ordering::Relaxed);
+    assert_eq!(insert(&mut dict, key, &longer), refused);
+    assert_eq!((dict.len(), dict.memory_bytes()), (0, before));
+    assert_eq!(insert(&mut dict, key, &long), Ok(Inserted::New));
+    let before = dict.memory_bytes();
+    assert_eq!(insert(&mut dict, key, &longer), refused);
+    assert_eq!(insert(&mut dict, &longer, b""), refused);
+    REFUSED_FROM.store(usize::MAX, Ordering::Relaxed);
+    assert_eq!(dict.memory_bytes(), before);
+    assert_eq!(
+        dict.get(hash, key).map(|item| item.value.len()),
+        Some(100_000)
+    );
+    dict.check();
+    assert_eq!(insert(&mut dict, key, &longer), Ok(Inserted::Replaced));
 }

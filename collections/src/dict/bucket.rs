@@ -94,7 +94,11 @@ const _: () = assert!(size_of::<Bucket>() == 40);
 pub(super) struct Sums {
     pub(super) entries: usize,
     pub(super) deadlines: usize,
+    /// Of slots and records.
+    pub(super) used_bytes: usize,
+    /// Of pages.
     pub(super) page_bytes: usize,
+    /// Of long parts and their lists.
     pub(super) long_bytes: usize,
 }
 
@@ -127,6 +131,7 @@ impl Bucket {
         Sums {
             entries: self.len(),
             deadlines: self.deadlines(),
+            used_bytes: self.used_bytes(),
             page_bytes: page::heap_bytes(&self.page),
             long_bytes: longs.map_or(0, |l| {
                 let list = size_of::<Longs>() + 2 * size_of::<usize>();
@@ -232,33 +237,52 @@ impl Bucket {
         value: &[u8],
         deadline: Deadline,
     ) -> Result<(), Refused> {
-        let old = self.item(slot);
+        let range = page::record(&self.page, slot);
+        let old = Record::read(&self.page[range.clone()]);
         let deadline = match deadline {
             Deadline::Keep => old.deadline,
             Deadline::Clear => None,
             Deadline::At(ms) => Some(ms),
         };
-        let (key_len, inline) = (old.key.len(), old.long.is_none());
-        let same_shape = deadline.is_some() == old.deadline.is_some();
-        if same_shape
-            && inline
-            && old.value.len() == value.len()
-            && !record::value_is_long(key_len, value.len())
-        {
-            let range = page::record(&self.page, slot);
-            let record = &mut Arc::make_mut(&mut self.page)[range];
-            let at = record.len() - value.len();
-            record[at..].copy_from_slice(value);
-            self.put_deadline(slot, deadline);
-            return Ok(());
+        let key_len = self.part(old.key).0.len();
+        let long_value = record::value_is_long(key_len, value.len());
+        let part = long_value.then(|| long_part(value)).transpose()?;
+        let mut value = match part {
+            Some(_) => Part::Long(0),
+            None => Part::Here(value),
+        };
+        let key = old.key;
+        let new = |value| Record {
+            key,
+            value,
+            deadline,
+        };
+        let same_shape = new(value).is_shaped_as(&old);
+        self.check_room(range.len(), new(value).len())?;
+        // From here on nothing is refused.
+        if let Part::Long(number) = old.value {
+            Arc::make_mut(self.longs.as_mut().expect("B2")).remove(number);
         }
-        // What can be refused comes first: then the old record can go.
-        let key = old.key.to_vec();
-        let tag = page::tag(&self.page, slot);
-        self.add(tag, &key, value, deadline)?;
-        self.remove_only(slot);
-        self.refresh_earliest();
-        page::shrink(&mut self.page, self.count as usize);
+        if let Some(part) = part {
+            let longs = Arc::make_mut(self.longs.get_or_insert_default());
+            value = Part::Long(longs.put(part));
+        }
+        if same_shape {
+            let bytes = &mut Arc::make_mut(&mut self.page)[range];
+            let at = bytes.len() - value.len();
+            value.write(&mut bytes[at..]);
+            self.put_deadline(slot, deadline);
+        } else {
+            let new = Record {
+                key,
+                value,
+                deadline,
+            };
+            let mut bytes = vec![0; new.len()];
+            new.write(&mut bytes);
+            self.rewrite(slot, &bytes);
+        }
+        self.drop_empty_longs();
         Ok(())
     }
 
@@ -270,27 +294,48 @@ impl Bucket {
     ) -> Result<(), Refused> {
         let range = page::record(&self.page, slot);
         let old = Record::read(&self.page[range.clone()]);
-        if old.deadline == deadline {
-            return Ok(());
-        }
-        if old.deadline.is_some() && deadline.is_some() {
+        let new = Record { deadline, ..old };
+        if new.is_shaped_as(&old) {
             self.put_deadline(slot, deadline);
             return Ok(());
         }
-        // Long parts keep their numbers: the record is copied as it stands.
-        let mut bytes = vec![0; Record { deadline, ..old }.len()];
-        Record { deadline, ..old }.write(&mut bytes);
-        let tag = page::tag(&self.page, slot);
-        page::reserve(&mut self.page, self.count as usize, 1, bytes.len())?;
-        page::append(&mut self.page, self.count as usize, tag, bytes.len()).copy_from_slice(&bytes);
-        page::remove(&mut self.page, self.count as usize + 1, slot);
-        match deadline {
-            Some(_) => self.deadlines += 1,
-            None => self.deadlines -= 1,
-        }
-        self.refresh_earliest();
-        page::shrink(&mut self.page, self.count as usize);
+        self.check_room(range.len(), new.len())?;
+        // Long parts keep their numbers.
+        let mut bytes = vec![0; new.len()];
+        new.write(&mut bytes);
+        self.rewrite(slot, &bytes);
         Ok(())
+    }
+
+    /// Whether a record of `old` bytes may become one of `new`.
+    fn check_room(&self, old: usize, new: usize) -> Result<(), Refused> {
+        if page::fits(self.used_bytes() - old + new) {
+            Ok(())
+        } else {
+            Err(Refused::Size)
+        }
+    }
+
+    /// Puts a record in the place of another, at the end of the page; `check_room` allowed it.
+    fn rewrite(&mut self, slot: usize, bytes: &[u8]) {
+        let range = page::record(&self.page, slot);
+        let had = record::deadline(&self.page[range]).is_some();
+        let tag = page::tag(&self.page, slot);
+        let others = self.len() - 1;
+        page::remove(&mut self.page, others + 1, slot);
+        let room = page::reserve(&mut self.page, others, 1, bytes.len());
+        room.expect("check_room looked");
+        page::append(&mut self.page, others, tag, bytes.len()).copy_from_slice(bytes);
+        page::shrink(&mut self.page, others + 1);
+        self.deadlines += u32::from(record::deadline(bytes).is_some());
+        self.deadlines -= u32::from(had);
+        self.refresh_earliest();
+    }
+
+    fn drop_empty_longs(&mut self) {
+        if self.longs.as_ref().is_some_and(|l| l.parts.is_empty()) {
+            self.longs = None;
+        }
     }
 
     /// Writes a deadline over one that is there; none over none is nothing.
@@ -331,9 +376,7 @@ impl Bucket {
         for number in numbers.into_iter().flatten() {
             self.longs_mut().remove(number);
         }
-        if self.longs.as_ref().is_some_and(|l| l.parts.is_empty()) {
-            self.longs = None;
-        }
+        self.drop_empty_longs();
         page::remove(&mut self.page, self.count as usize, slot);
         self.count -= 1;
     }
@@ -392,10 +435,11 @@ impl Bucket {
 
     /// Whether `other`'s elements find room here too.
     pub(super) fn can_merge(&self, other: &Self) -> bool {
-        page::fits(self.page_used() + other.page_used())
+        page::fits(self.used_bytes() + other.used_bytes())
     }
 
-    fn page_used(&self) -> usize {
+    /// Bytes of slots and records.
+    pub(super) fn used_bytes(&self) -> usize {
         self.len() * page::SLOT + page::tail(&self.page, self.len())
     }
 
@@ -432,9 +476,7 @@ impl Bucket {
                 record::renumber(record, |number| longs.put(Arc::clone(parts.get(number))));
             }
         }
-        if self.longs.as_ref().is_some_and(|l| l.parts.is_empty()) {
-            self.longs = None;
-        }
+        self.drop_empty_longs();
     }
 
     /// Asserts B1 to B4 and that each element is where `belongs` says; for tests.

@@ -36,6 +36,7 @@ impl Sums {
     pub(super) fn move_on(&mut self, before: Self, after: Self) {
         self.entries = self.entries - before.entries + after.entries;
         self.deadlines = self.deadlines - before.deadlines + after.deadlines;
+        self.used_bytes = self.used_bytes - before.used_bytes + after.used_bytes;
         self.page_bytes = self.page_bytes - before.page_bytes + after.page_bytes;
         self.long_bytes = self.long_bytes - before.long_bytes + after.long_bytes;
     }

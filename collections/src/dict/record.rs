@@ -36,14 +36,14 @@ pub(super) enum Part<'a> {
 }
 
 impl Part<'_> {
-    fn len(self) -> usize {
+    pub(super) fn len(self) -> usize {
         match self {
             Self::Here(bytes) => bytes.len(),
             Self::Long(_) => NUMBER,
         }
     }
 
-    fn write(self, to: &mut [u8]) {
+    pub(super) fn write(self, to: &mut [u8]) {
         match self {
             Self::Here(bytes) => to.copy_from_slice(bytes),
             Self::Long(number) => to.copy_from_slice(&number.to_le_bytes()),
@@ -75,6 +75,11 @@ impl<'a> Record<'a> {
         let length = usize::from(self.head() & KEY_LENGTH == KEY_BYTE);
         let deadline = if self.deadline.is_some() { 8 } else { 0 };
         1 + deadline + length + self.key.len() + self.value.len()
+    }
+
+    /// Whether this record, with the same key, can be written over the other one's bytes.
+    pub(super) fn is_shaped_as(&self, other: &Self) -> bool {
+        self.head() == other.head() && self.len() == other.len()
     }
 
     fn head(&self) -> u8 {

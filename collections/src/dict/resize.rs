@@ -9,7 +9,7 @@
 //! A split hashes the keys of one bucket again and copies its records into two new pages: two
 //! microseconds, once for every thirty or so insertions. There is no other work, ever.
 //!
-//! R1  After an insertion there are at most `TARGET_BYTES` of pages and `TARGET_ENTRIES` elements
+//! R1  After an insertion there are at most `TARGET_BYTES` in use and `TARGET_ENTRIES` elements
 //!     a bucket on average; after a removal at least a third of one of them, or one bucket.
 //!     So a merge and a split do not take turns.
 
@@ -17,19 +17,19 @@ use super::Dict;
 use super::bucket::Bucket;
 use super::hash;
 
-/// Bytes of pages a bucket, on average, above which one splits. See the figures in `dict.md`.
-const TARGET_BYTES: usize = 1792;
+/// Bytes of slots and records a bucket, on average, above which one splits. See the figures in `dict.md`.
+const TARGET_BYTES: usize = 1600;
 /// Elements a bucket, on average, above which one splits: tags to compare.
 const TARGET_ENTRIES: usize = 64;
 
 impl Dict {
     fn is_over(&self) -> bool {
-        self.sums.page_bytes > self.buckets * TARGET_BYTES
+        self.sums.used_bytes > self.buckets * TARGET_BYTES
             || self.sums.entries > self.buckets * TARGET_ENTRIES
     }
 
     fn is_under(&self) -> bool {
-        self.sums.page_bytes < self.buckets * (TARGET_BYTES / 3)
+        self.sums.used_bytes < self.buckets * (TARGET_BYTES / 3)
             && self.sums.entries < self.buckets * (TARGET_ENTRIES / 3)
     }
 
