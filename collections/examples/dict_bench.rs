@@ -41,7 +41,7 @@ const SEED: u64 = 7;
 const ROUND: usize = 50_000;
 
 fn mix(x: u64) -> u64 {
-    let product = u128::from(x ^ 0x9e37_79b9_7f4a_7c15) * 0xbf58_476d_1ce4_e5b9_94d0_49bb_u128;
+    let product = u128::from(x ^ 0x9e37_79b9_7f4a_7c15) * 0xbf58_476d_1ce4_e5b9_u128;
     (product >> 64) as u64 ^ product as u64
 }
 
@@ -149,7 +149,10 @@ fn dict(draws: &Draws, value: &[u8]) {
     };
     rounds("insert", &draws.all, |key| put(&mut dict, key, value));
     let each = |bytes: usize| bytes as f64 / dict.len() as f64;
-    let (books, system) = (each(dict.memory_bytes()), each(resident() - before));
+    let (books, system) = (
+        each(dict.memory_bytes()),
+        each(resident().saturating_sub(before)),
+    );
     println!("  {books:.1} B an element by the books, {system:.1} resident");
     let get = |key: &[u8; 16]| {
         dict.get(HASHING.of(key), key)
@@ -198,7 +201,7 @@ fn std_map(draws: &Draws, value: &[u8]) {
             .into()
     };
     rounds("insert", &draws.all, |key| put(&mut map, key, value));
-    let system = (resident() - before) as f64 / map.len() as f64;
+    let system = resident().saturating_sub(before) as f64 / map.len() as f64;
     println!("  {system:.1} B an element resident");
     let get = |key: &[u8; 16]| map.get(key.as_slice()).map_or(0, |value| value.len());
     rounds("find, hit", &draws.hits, get);
