@@ -53,6 +53,44 @@ pub fn float(word: &[u8]) -> Result<f64, CommandError> {
     number::parse_f64(word).ok_or(CommandError::NotFloat)
 }
 
+/// A blocking command's timeout in seconds, as the moment at which it gives up; `None`: never.
+///
+/// # Errors
+/// Redis's texts for what is no time.
+pub fn timeout_seconds(word: &[u8], now_ms: i64) -> Result<Option<i64>, CommandError> {
+    const NOT_FLOAT: CommandError =
+        CommandError::Fixed("ERR timeout is not a float or out of range");
+    let seconds = resp::number::parse_f64(word).ok_or(NOT_FLOAT)?;
+    if seconds.is_nan() {
+        return Err(NOT_FLOAT);
+    }
+    let ms = (seconds * 1_000.0).ceil();
+    if ms >= i64::MAX as f64 {
+        return Err(CommandError::Fixed("ERR timeout is out of range"));
+    }
+    until(ms as i64, now_ms)
+}
+
+/// The same in whole milliseconds (XREAD BLOCK).
+///
+/// # Errors
+/// Redis's texts for what is no time.
+pub fn timeout_ms(word: &[u8], now_ms: i64) -> Result<Option<i64>, CommandError> {
+    let ms = integer_or(word, "ERR timeout is not an integer or out of range")?;
+    until(ms, now_ms)
+}
+
+fn until(ms: i64, now_ms: i64) -> Result<Option<i64>, CommandError> {
+    match ms {
+        ..0 => Err(CommandError::Fixed("ERR timeout is negative")),
+        0 => Ok(None),
+        _ => now_ms
+            .checked_add(ms)
+            .map(Some)
+            .ok_or(CommandError::Fixed("ERR timeout is out of range")),
+    }
+}
+
 /// The positions `start` to `end`, ends included, as clipped to a string of `length` parts (bytes
 /// or bits); negative ones count from the end. `None` when nothing is left between them.
 #[must_use]

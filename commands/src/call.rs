@@ -14,13 +14,42 @@
 //! What was handed over can borrow nothing of the unit, so it cannot touch the data; it may fail, as a
 //! handler may. Its reply stands where the command's reply belongs, inside EXEC's array too.
 
+use std::ops::Range;
+
 use resp::{Args, Reply};
-use store::{Key, Unit};
+use store::{Container, Deadline, EventClass, Key, Kind, Refused, Slot, Unit};
 
 use crate::error::CommandError;
 
 /// The code behind a data command's row.
 pub type Handler = fn(&mut Call<'_, '_>) -> Result<(), CommandError>;
+
+/// What a command that has found nothing waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The kind of value.
+    pub kind: Kind,
+    /// The words that name the keys, those of the request that the row declares.
+    pub awaited: Range<usize>,
+    /// When it gives up, in milliseconds since 1970; `None`: never.
+    pub until_ms: Option<i64>,
+    /// What it answers then.
+    pub null: Null,
+    /// Whether it is also to hear that a key goes or becomes something else (XREADGROUP).
+    pub hears_loss: bool,
+    /// Words that are to be replaced before the command runs again: XREAD's `$` means the end as it
+    /// was when it was called.
+    pub rewrite: Vec<(usize, Box<[u8]>)>,
+}
+
+/// The two kinds of nothing that RESP2 tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Null {
+    /// In the place of an array.
+    Array,
+    /// In the place of a value.
+    Value,
+}
 
 /// One execution of one command.
 pub struct Call<'c, 's> {
@@ -32,6 +61,8 @@ pub struct Call<'c, 's> {
     pub reply: &'c mut Reply,
     /// What the configuration says about data commands.
     pub settings: &'c Settings,
+    /// Whether the command may wait: not inside EXEC or a script.
+    pub may_block: bool,
     /// What is to be said after the unit has unlocked; [`Call::later`] sets it.
     pub later: Option<Later>,
 }
@@ -68,6 +99,56 @@ impl<'c> Call<'c, '_> {
         self.unit.key(self.args.get(index))
     }
 
+    /// The answer of a command that has found nothing: it waits, or where it may not, says so.
+    ///
+    /// # Errors
+    /// `CommandError::Block`, which the dispatcher understands.
+    pub fn block(&mut self, block: Block) -> Result<(), CommandError> {
+        if self.may_block {
+            return Err(CommandError::Block(Box::new(block)));
+        }
+        match block.null {
+            Null::Array => self.reply.null_array(),
+            Null::Value => self.reply.null(),
+        }
+        Ok(())
+    }
+
+    /// Removes a key whose container has been emptied, and reports it. The event of what emptied it
+    /// comes before.
+    pub fn remove_emptied(&mut self, key: Key<'_>) {
+        if self.unit.remove(key) {
+            self.unit.notify(EventClass::GENERIC, "del", key.bytes());
+        }
+    }
+
+    /// Puts a command's result in the place of whatever `key` held; nothing, or an empty result,
+    /// removes the key and reports that. Returns whether something changed. The event of what was
+    /// stored is the caller's.
+    ///
+    /// # Errors
+    /// `Refused` if there is no memory for it; nothing has changed then.
+    pub fn store_result<C: Container>(
+        &mut self,
+        key: Key<'_>,
+        result: Option<C>,
+    ) -> Result<bool, Refused> {
+        match result.filter(|result| !result.is_empty()) {
+            Some(result) => {
+                match self.unit.slot(key) {
+                    Slot::Vacant(at) => at.insert(result, None)?,
+                    Slot::Occupied(mut at) => at.set(result, Deadline::Clear)?,
+                }
+                Ok(true)
+            }
+            None if self.unit.remove(key) => {
+                self.unit.notify(EventClass::GENERIC, "del", key.bytes());
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
     /// Leaves the whole reply for after the unlocking. The handler has said nothing, and says nothing
     /// more.
     pub fn later(
@@ -101,4 +182,56 @@ pub struct Settings {
     pub lfu_decay_minutes: u32,
     /// `lfu-log-factor`.
     pub lfu_log_factor: u32,
+    /// Where small containers turn large.
+    pub limits: Limits,
+}
+
+/// The sizes up to which containers are held in one allocation, and those of a large one's parts.
+/// Parameters of the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `list-max-listpack-size`: entries of a chunk, or -1 to -5 for 4 to 64 KiB.
+    pub list_max_listpack_size: i32,
+    /// `list-compress-depth`: chunks at each end that are not compressed; 0: none is.
+    pub list_compress_depth: u32,
+    /// `set-max-intset-entries`
+    pub set_max_intset_entries: u64,
+    /// `set-max-listpack-entries`
+    pub set_max_listpack_entries: u64,
+    /// `set-max-listpack-value`, bytes.
+    pub set_max_listpack_value: u64,
+    /// `hash-max-listpack-entries`
+    pub hash_max_listpack_entries: u64,
+    /// `hash-max-listpack-value`, bytes.
+    pub hash_max_listpack_value: u64,
+    /// `zset-max-listpack-entries`
+    pub zset_max_listpack_entries: u64,
+    /// `zset-max-listpack-value`, bytes.
+    pub zset_max_listpack_value: u64,
+    /// `stream-node-max-bytes`; 0: no limit.
+    pub stream_node_max_bytes: u64,
+    /// `stream-node-max-entries`; 0: no limit.
+    pub stream_node_max_entries: u64,
+    /// `hll-sparse-max-bytes`
+    pub hll_sparse_max_bytes: u64,
+}
+
+impl Default for Limits {
+    /// The parameters' defaults.
+    fn default() -> Self {
+        Limits {
+            list_max_listpack_size: -2,
+            list_compress_depth: 0,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value: 64,
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
+            hll_sparse_max_bytes: 3000,
+        }
+    }
 }

@@ -35,6 +35,9 @@ pub enum CommandError {
     Refused,
     /// A shard is held by another worker: park the connection, run the command again.
     Busy,
+    /// Nothing is there yet: register the client with what it waits for, and run the command again when
+    /// that may have come. Only where [`crate::Call::may_block`].
+    Block(Box<crate::call::Block>),
     /// A fixed text of one command, the error code included.
     Fixed(&'static str),
     /// A text made from what the client sent, the error code included.
@@ -60,6 +63,7 @@ impl CommandError {
             Self::OutOfRange => "ERR value is out of range",
             Self::Refused => "OOM command not allowed: the system refused the memory for it",
             Self::Busy => "BUSY the keyspace is held by another command",
+            Self::Block(_) => unreachable!("the dispatcher parks the client and says nothing"),
             Self::InvalidExpire(command) => {
                 return Owned(format!("ERR invalid expire time in '{command}' command"));
             }

@@ -31,7 +31,7 @@ pub mod syntax;
 #[cfg(test)]
 mod testing;
 
-pub use call::{Call, Handler, LONG_BYTES_MIN, Later, Settings};
+pub use call::{Block, Call, Handler, LONG_BYTES_MIN, Later, Limits, Null, Settings};
 pub use error::CommandError;
 pub use spec::CommandSpec;
 

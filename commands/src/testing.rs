@@ -56,6 +56,7 @@ impl Bench {
             rdb_compression: true,
             lfu_decay_minutes: 1,
             lfu_log_factor: 10,
+            limits: crate::Limits::default(),
         };
         let reply = Reply::new(Proto::Resp2);
         Bench {
@@ -113,6 +114,7 @@ impl Bench {
             unit: unit_ref,
             reply,
             settings: &self.settings,
+            may_block: true,
             later: None,
         };
         let mut result = (spec.run)(&mut call);

@@ -60,6 +60,7 @@ fn write_value(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &m
                 format::VERSION_DUMP
             }
         }
+        ValueRef::Object(object) => unreachable!("{:?} is not encoded yet", object.kind()),
     }
 }
 

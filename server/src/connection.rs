@@ -15,7 +15,8 @@
 //! | serving, parked | an `Input` |
 //! | slow reader | `reply` grows, bounded by `client-output-buffer-limit` |
 //!
-//! K1  at most one receive and one send are under way; no receive while parked or ending.
+//! K1  at most one receive and one send are under way; no receive while parked or ending, but one
+//!     while a command waits for a key.
 //! K2  bytes of pushes stand behind the reply that was made before them.
 
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub(crate) enum Wait {
     Shard,
     /// A gate was closed: CLIENT PAUSE.
     Gate,
+    /// Nothing is there yet for a blocking command.
+    Key,
 }
 
 /// A large word that is being received apart.
@@ -139,6 +142,16 @@ impl Connection {
             bulk_bytes_max: desk.live.settings.string_bytes_max,
             before_login: !self.session.authenticated,
             ..Limits::default()
+        }
+    }
+
+    /// Whether more may be received (K1). Who waits for a key is read, so that its end is noticed; but
+    /// not in the middle of a large word.
+    pub(crate) fn may_receive(&self) -> bool {
+        match self.parked {
+            None => true,
+            Some(Wait::Key) => self.input.as_ref().is_some_and(|input| input.can_grow()),
+            Some(Wait::Shard | Wait::Gate) => false,
         }
     }
 

@@ -22,16 +22,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use commands::CommandError;
 use commands::spec::Flags;
 use resp::{Args, OwnedArgs, Reply};
-use store::{Gates, Scratch, Turn};
+use store::{Gates, Plan, Scratch, Turn};
 
 use crate::admin::AdminCall;
+use crate::blocking;
 use crate::clients::Client;
 use crate::connection::Wait;
 use crate::desk::Desk;
 use crate::execute::{self, Ran};
 use crate::live::Protected;
 use crate::log;
-use crate::plan::plan;
+use crate::plan::{for_each_key, plan};
 use crate::server::Server;
 use crate::session::{Queued, ReplyMode, Session};
 use crate::table::{Command, CommandId, Special};
@@ -47,6 +48,8 @@ pub(crate) struct Engine<'w> {
     pub(crate) desk: Desk,
     pub(crate) scratch: Scratch,
     pub(crate) shards: Vec<usize>,
+    /// The same with those of waiters added.
+    pub(crate) more: Vec<usize>,
 }
 
 /// The parts of a connection that its commands see.
@@ -269,15 +272,19 @@ impl Engine<'_> {
         command: &Command,
         args: Args<'_>,
     ) -> Served {
-        let store = &server.store;
         let plan = plan(
             command,
             args,
             seat.session,
-            store,
+            &server.store,
             &server.commands,
             &mut self.shards,
         );
+        let plan = if server.blocked.any() {
+            with_waiters(plan, server, seat.session, command, args, &mut self.more)
+        } else {
+            plan
+        };
         let turn = Turn {
             worker: self.desk.worker,
             db: seat.session.db,
@@ -286,7 +293,7 @@ impl Engine<'_> {
             no_touch: seat.session.no_touch,
             scratch: &mut self.scratch,
         };
-        let Ok(mut unit) = store.begin(plan, turn) else {
+        let Ok(mut unit) = server.store.begin(plan, turn) else {
             self.desk.figures.parked_busy.add(1);
             return Served::Parked(Wait::Shard);
         };
@@ -299,11 +306,27 @@ impl Engine<'_> {
             command,
             unit: Some(&mut unit),
             reply: &mut *seat.reply,
+            may_block: true,
             server,
             desk: &mut self.desk,
             session: &mut *seat.session,
             client: seat.client,
         });
+        let blocked = match &ran {
+            Ran::Blocks(block) => Some(blocking::block(
+                server,
+                &mut unit,
+                seat.client,
+                seat.reply.proto(),
+                command,
+                args,
+                block,
+            )),
+            _ => None,
+        };
+        if unit.has_ready() {
+            blocking::serve(server, &mut self.desk, &mut unit);
+        }
         let done = unit.finish();
         if !self.desk.unsaid.is_empty() {
             self.say_unsaid(seat, server, args);
@@ -321,6 +344,16 @@ impl Engine<'_> {
                 self.desk.figures.parked_busy.add(1);
                 Served::Parked(Wait::Shard)
             }
+            Ran::Blocks(_) => match blocked.flatten() {
+                Some(blocked) => {
+                    seat.session.blocked = Some(blocked);
+                    Served::Parked(Wait::Key)
+                }
+                None => {
+                    self.refuse(seat, Some(command), &CommandError::Refused);
+                    Served::Answered
+                }
+            },
         }
     }
 
@@ -330,6 +363,7 @@ impl Engine<'_> {
         for mut unsaid in std::mem::take(&mut self.desk.unsaid) {
             let queued = unsaid.args.take();
             let mut call = AdminCall {
+                may_block: false,
                 args: queued.as_ref().map_or(request, OwnedArgs::as_args),
                 command: server.commands.command(unsaid.command),
                 unit: None,
@@ -363,6 +397,7 @@ impl Engine<'_> {
             command,
             unit: None,
             reply: &mut *seat.reply,
+            may_block: true,
             server,
             desk: &mut self.desk,
             session: &mut *seat.session,
@@ -482,6 +517,37 @@ fn gates_for(command: &Command, session: &Session) -> u64 {
     } else {
         Gates::PAUSE_ALL
     }
+}
+
+/// The plan, and the shards that serving the waiters of the command's keys will need.
+#[cold]
+fn with_waiters<'p>(
+    plan: Plan<'p>,
+    server: &Server,
+    session: &Session,
+    command: &Command,
+    args: Args<'_>,
+    shards: &'p mut Vec<usize>,
+) -> Plan<'p> {
+    let held: &[usize] = match &plan {
+        Plan::Narrow(one) => std::slice::from_ref(one),
+        Plan::Several(several) => several,
+        Plan::Nothing | Plan::Wide | Plan::OneByOne => return plan,
+    };
+    shards.clear();
+    let store = &server.store;
+    let mut enough = true;
+    for_each_key(command, args, session, &server.commands, |word| {
+        enough &= blocking::add_waiters(store, session.db, store.key(word), 0, shards);
+    });
+    if !enough {
+        return Plan::Wide;
+    }
+    if shards.iter().all(|shard| held.contains(shard)) {
+        return plan;
+    }
+    shards.extend_from_slice(held);
+    Plan::Several(shards)
 }
 
 /// Somebody's browser is being used against us; said once a minute at most.

@@ -21,10 +21,12 @@
 //! Checked by: server/tests, the tests of dispatch.rs.
 
 use commands::spec::{Flags, LogForm};
-use commands::{Call, CommandError, Later};
-use resp::{OwnedArgs, Reply};
+use commands::{Block, Call, CommandError, Later};
+use resp::{Args, OwnedArgs, Reply};
+use store::Unit;
 
 use crate::admin::AdminCall;
+use crate::desk::Desk;
 use crate::table::{Command, CommandId, Run};
 
 /// A command that has run under its locks and has its reply still to make.
@@ -41,12 +43,14 @@ pub(crate) struct Unsaid {
 }
 
 /// What came of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ran {
     /// It has answered.
     Answered,
     /// A shard was held: nothing was done or said; run it again.
     Busy,
+    /// It has found nothing and waits: nothing was done or said.
+    Blocks(Box<Block>),
 }
 
 /// Runs the command that `call` names.
@@ -68,6 +72,7 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
                     .expect("a data command's plan opens a unit"),
                 reply: &mut *call.reply,
                 settings: &call.desk.live.settings,
+                may_block: call.may_block,
                 later: None,
             };
             let result = handler(&mut data);
@@ -86,6 +91,11 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
         Err(CommandError::Busy) => {
             call.reply.truncate_to(mark);
             return Ran::Busy;
+        }
+        Err(CommandError::Block(block)) => {
+            call.reply.truncate_to(mark);
+            call.server.current[call.desk.worker].end();
+            return Ran::Blocks(block);
         }
         Err(error) => {
             later = None;
@@ -161,6 +171,56 @@ fn conclude(call: &mut AdminCall<'_, '_>, began: u64) {
         call.desk.clock_is_stale |= ns >= STALE_NS;
         note_slow(call, command, ns);
     }
+}
+
+/// Runs a blocked client's command again, on its behalf and within the unit of whoever made its key
+/// ready. An error is an answer.
+pub(crate) fn run_again(
+    desk: &mut Desk,
+    unit: &mut Unit<'_>,
+    command: &Command,
+    args: Args<'_>,
+    reply: &mut Reply,
+) -> Ran {
+    let Run::Data(handler) = command.spec.run else {
+        unreachable!("only data commands wait for keys");
+    };
+    let began = os::clock::ticks();
+    let dirty = unit.dirty_count();
+    let mut call = Call {
+        args,
+        unit: &mut *unit,
+        reply: &mut *reply,
+        settings: &desk.live.settings,
+        may_block: true,
+        later: None,
+    };
+    let mut result = handler(&mut call);
+    // The client has waited long enough: what it popped is told at once.
+    if let Some(later) = call.later.take() {
+        result = result.and_then(|()| later.say(reply));
+    }
+    match result {
+        Ok(()) => {}
+        Err(CommandError::Block(block)) => return Ran::Blocks(block),
+        Err(CommandError::Busy) => return Ran::Busy,
+        Err(error) => {
+            *reply = Reply::new(reply.proto());
+            let text = error.text();
+            reply.error(text.as_bytes());
+            desk.figures.error_replies.add(1);
+            desk.statistics.count_error(&text);
+            desk.figures.command(command.id).failed.add(1);
+        }
+    }
+    if command.spec.log == LogForm::Verbatim && unit.dirty_count() != dirty {
+        unit.log_verbatim(args.iter());
+    }
+    let ns = os::clock::ticks_to_ns(os::clock::ticks().wrapping_sub(began));
+    let tracking = desk.live.latency_tracking;
+    desk.figures.ran(command.id, ns, tracking);
+    desk.figures.commands_processed.add(1);
+    Ran::Answered
 }
 
 /// After a command of this length the turn's clock is read again (DESIGN section 6).

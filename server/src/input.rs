@@ -117,6 +117,17 @@ impl Input {
         }
     }
 
+    /// Whether bytes may be added behind those that are there.
+    pub(crate) fn can_grow(&self) -> bool {
+        matches!(self.behind, Behind::More | Behind::Rest)
+    }
+
+    /// Adds bytes behind those that are there; what was half a request may be whole now.
+    pub(crate) fn grow(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.behind = Behind::More;
+    }
+
     /// Takes out what is left of half a request, and the buffer if it is not that itself.
     pub(crate) fn take_rest(&mut self) -> (Vec<u8>, Option<Vec<u8>>) {
         let rest = self.bytes.len() - self.consumed;

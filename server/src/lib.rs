@@ -20,6 +20,7 @@
 
 pub mod admin;
 mod balance;
+pub mod blocking;
 pub mod client_line;
 pub mod clients;
 pub mod config;

@@ -116,6 +116,7 @@ impl Default for Live {
                 rdb_compression: true,
                 lfu_decay_minutes: 1,
                 lfu_log_factor: 10,
+                limits: commands::Limits::default(),
             },
             maxmemory: 0,
             maxclients: 10_000,

@@ -36,6 +36,22 @@ pub enum Letter {
         /// The same bytes for all receivers.
         bytes: Arc<[u8]>,
     },
+    /// A blocked command has been run on its client's behalf; this is its answer.
+    Answered {
+        /// Whose it is.
+        to: ClientId,
+        /// What is to be sent.
+        output: resp::Output,
+    },
+    /// A blocked command is to be run again by its owner.
+    Again(ClientId),
+    /// CLIENT UNBLOCK has ended a wait: say so.
+    Unblocked {
+        /// Whose it was.
+        to: ClientId,
+        /// With an error, not as a time-out.
+        with_error: bool,
+    },
     /// Gates have opened or a script has ended: try the parked connections again.
     Retry,
     /// The listening addresses have changed (CONFIG SET bind, port): listen anew. Worker 0 only.

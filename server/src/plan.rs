@@ -103,6 +103,29 @@ fn plan_exec(
     Locks::Keys
 }
 
+/// Calls `f` with every key that a request names, EXEC's queued ones included.
+pub(crate) fn for_each_key(
+    command: &Command,
+    args: Args<'_>,
+    session: &Session,
+    commands: &CommandTable,
+    mut f: impl FnMut(&[u8]),
+) {
+    let mut each = |command: &Command, args: Args<'_>| {
+        for (at, _) in commands::keys::positions(command.spec.keys, args) {
+            f(args.get(at));
+        }
+    };
+    each(command, args);
+    if let Some(multi) = &session.multi
+        && command.special == Special::Exec
+    {
+        for queued in &multi.queue {
+            each(commands.command(queued.command), queued.args.as_args());
+        }
+    }
+}
+
 fn add_keys(command: &Command, args: Args<'_>, store: &Store, shards: &mut Vec<usize>) {
     if command.key_shape != KeyShape::None {
         let keys = commands::keys::positions(command.spec.keys, args);

@@ -20,6 +20,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use store::{AccessPolicy, Store};
 
+use crate::blocking::Blockings;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::crash::Current;
@@ -92,6 +93,8 @@ pub struct Server {
     pub watching_clients: AtomicU32,
     /// Clients in MULTI or parked, for INFO's `blocked_clients`.
     pub blocked_clients: AtomicU32,
+    /// Clients whose command waits for a key.
+    pub blocked: Blockings,
     /// DEBUG PAUSE-CRON: the timers do nothing.
     pub cron_paused: AtomicBool,
     /// DEBUG RESTART: when the server has stopped, the program is to begin anew after so long.
@@ -148,6 +151,7 @@ impl Server {
             changes: Changes::new(start.workers),
             watching_clients: AtomicU32::new(0),
             blocked_clients: AtomicU32::new(0),
+            blocked: Blockings::default(),
             cron_paused: AtomicBool::new(false),
             restart_after: Mutex::default(),
             replication_ids: AtomicU64::new(0),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use resp::OwnedArgs;
 use store::Watcher;
 
+use crate::blocking::Blocked;
 use crate::table::CommandId;
 
 /// CLIENT REPLY.
@@ -72,6 +73,8 @@ pub struct Session {
     pub readonly: bool,
     /// CLIENT CAPA REDIRECT.
     pub capa_redirect: bool,
+    /// The command that waits for a key, while one does.
+    pub blocked: Option<Arc<Blocked>>,
     /// MONITOR.
     pub monitor: bool,
     /// Close when what has been answered has left: QUIT, protocol errors, a client that kills itself.
@@ -94,6 +97,7 @@ impl Session {
             import_source: false,
             readonly: false,
             capa_redirect: false,
+            blocked: None,
             monitor: false,
             close_after_reply: false,
         }

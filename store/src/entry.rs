@@ -13,13 +13,15 @@
 //! ```
 //!
 //! A string is `WORD` form 0 (an integer in the word), `WORD` form 1 (an `Arc<Vec<u8>>` in the
-//! word), or has its bytes in place: form 0 says `embstr`, form 1 `raw`. A 16-byte key with a
-//! 32-byte value is 56 bytes, 64 with a deadline. There is no reference count: who frees an entry
+//! word), or has its bytes in place: form 0 says `embstr`, form 1 `raw`. Every other kind is `WORD`
+//! form 1 with an `Arc<Object>` in the word. A 16-byte key with a 32-byte string is 56 bytes, 64
+//! with a deadline. There is no reference count: who frees an entry
 //! that a snapshot also sees is the table's business (`docs/design/table.md`).
 //!
 //! E1  A `Raw` points to a live allocation of the size that its own header tells (`size_class` of
 //!     the sum of the parts), aligned to 8, with every part initialised.
-//! E2  With `WORD` and the blob's form the word holds an `Arc<Vec<u8>>` that the entry owns.
+//! E2  With `WORD` and form 1 the word holds an `Arc` that the entry owns: of `Vec<u8>` if the kind
+//!     is a string, else of an `Object` of that kind.
 //! E3  While an entry is reachable by more than its writer nothing but the access clock is
 //!     written, and that through the atomic.
 //! E4  Of the two mutable faces, `&mut Entry` is had only by the owner of the handle and
@@ -43,8 +45,9 @@ use collections::table::{Element, Hash};
 use crate::access::{Access, CLOCK_MASK};
 use crate::error::{Refused, WrongType};
 use crate::key::HashSeed;
+use crate::value::object::Container;
 use crate::value::string::EMBSTR_BYTES_MAX;
-use crate::value::{Encoding, Kind, NewStr, Str, ValueRef};
+use crate::value::{Encoding, Kind, NewStr, Object, Str, ValueRef};
 
 /// The longest string that is kept behind its key; longer ones have an allocation of their own.
 /// Measured in `docs/design/store.md`.
@@ -59,7 +62,9 @@ const KIND_SHIFT: u8 = 5;
 const VALUE_BITS: u8 = !(DEADLINE | LONG_KEY);
 
 const INT: u8 = ((Kind::String as u8) << KIND_SHIFT) | WORD;
-const BLOB: u8 = INT | (1 << FORM_SHIFT);
+/// The word owns an `Arc` (E2).
+const OWNED: u8 = WORD | (1 << FORM_SHIFT);
+const BLOB: u8 = ((Kind::String as u8) << KIND_SHIFT) | OWNED;
 const EMBSTR: u8 = (Kind::String as u8) << KIND_SHIFT;
 const RAW: u8 = EMBSTR | (1 << FORM_SHIFT);
 
@@ -67,6 +72,7 @@ const HEADER: usize = 8;
 const ALIGN: usize = 8;
 
 const _: () = assert!(size_of::<Arc<Vec<u8>>>() == 8 && align_of::<Arc<Vec<u8>>>() <= ALIGN);
+const _: () = assert!(size_of::<Arc<Object>>() == 8 && align_of::<Arc<Object>>() <= ALIGN);
 const _: () =
     assert!(IN_PLACE_BYTES_MAX <= u16::MAX as usize && IN_PLACE_BYTES_MAX >= EMBSTR_BYTES_MAX);
 // The row of DESIGN section 10 that the layout exists for.
@@ -92,6 +98,7 @@ enum NewValue<'a> {
     Int(i64),
     InPlace { bytes: &'a [u8], raw: bool },
     Blob(Arc<Vec<u8>>),
+    Object(Arc<Object>),
 }
 
 impl<'a> NewValue<'a> {
@@ -112,6 +119,7 @@ impl<'a> NewValue<'a> {
         match self {
             NewValue::Int(_) => INT,
             NewValue::Blob(_) => BLOB,
+            NewValue::Object(object) => ((object.kind() as u8) << KIND_SHIFT) | OWNED,
             NewValue::InPlace { raw: true, .. } => RAW,
             NewValue::InPlace { raw: false, .. } => EMBSTR,
         }
@@ -305,6 +313,7 @@ impl Raw {
             match value {
                 NewValue::Int(n) => self.word(meta).write(n.cast_unsigned()),
                 NewValue::Blob(blob) => self.word(meta).cast::<Arc<Vec<u8>>>().write(blob),
+                NewValue::Object(object) => self.word(meta).cast::<Arc<Object>>().write(object),
                 NewValue::InPlace { bytes, .. } => {
                     self.value_start(meta)
                         .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
@@ -313,12 +322,27 @@ impl Raw {
         }
     }
 
-    /// Takes the blob out of the word, which is then no longer owned.
-    fn take_blob(self) -> Option<Arc<Vec<u8>>> {
+    /// The kind of the value.
+    #[inline]
+    fn kind(self, meta: u8) -> Kind {
+        // Whoever makes an entry takes the bits from a `Kind`.
+        Kind::ALL[usize::from(meta >> KIND_SHIFT)]
+    }
+
+    /// Drops what the word owns; callers overwrite the value or free the entry next.
+    #[inline]
+    fn drop_word(self) {
         let meta = self.meta();
-        // SAFETY: E2; callers overwrite the value or free the entry next.
-        (meta & VALUE_BITS == BLOB)
-            .then(|| unsafe { self.word(meta).cast::<Arc<Vec<u8>>>().read() })
+        if meta & OWNED != OWNED {
+            return;
+        }
+        // SAFETY: E2: the kind tells what the `Arc` is of, and it is not looked at again.
+        unsafe {
+            match self.kind(meta) {
+                Kind::String => self.word(meta).cast::<Arc<Vec<u8>>>().drop_in_place(),
+                _ => self.word(meta).cast::<Arc<Object>>().drop_in_place(),
+            }
+        }
     }
 
     /// Frees the allocation and nothing that its word owns.
@@ -344,7 +368,7 @@ unsafe impl Sync for Entry {}
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        drop(self.0.take_blob());
+        self.0.drop_word();
         self.0.free();
     }
 }
@@ -390,6 +414,16 @@ impl Entry {
         Entry::build(key, value, None, clock)
     }
 
+    /// A new entry of any other kind.
+    pub(crate) fn object(
+        key: &[u8],
+        object: Arc<Object>,
+        deadline: Option<i64>,
+        clock: u32,
+    ) -> Result<Self, Refused> {
+        Entry::build(key, NewValue::Object(object), deadline, clock)
+    }
+
     pub(crate) fn view(&self) -> EntryRef<'_> {
         EntryRef {
             raw: self.0,
@@ -397,20 +431,20 @@ impl Entry {
         }
     }
 
-    /// A second entry of the same value under `key`: a blob is shared, not copied.
+    /// A second entry of the same value under `key`: a blob or an object is shared, not copied.
     pub(crate) fn copy_of(
         from: EntryRef<'_>,
         key: &[u8],
         deadline: Option<i64>,
     ) -> Result<Self, Refused> {
-        let value = match from.string() {
-            Ok(Str::Int(n)) => NewValue::Int(n),
-            Ok(Str::Bytes(bytes)) => NewValue::InPlace {
+        let value = match from.value() {
+            ValueRef::String(Str::Int(n)) => NewValue::Int(n),
+            ValueRef::String(Str::Bytes(bytes)) => NewValue::InPlace {
                 bytes,
                 raw: from.raw.meta() & VALUE_BITS == RAW,
             },
-            Ok(Str::Blob(blob)) => NewValue::Blob(Arc::clone(blob)),
-            Err(WrongType) => unreachable!("strings are the only kind"),
+            ValueRef::String(Str::Blob(blob)) => NewValue::Blob(Arc::clone(blob)),
+            ValueRef::Object(object) => NewValue::Object(Arc::clone(object)),
         };
         Entry::build(key, value, deadline, from.raw.clock())
     }
@@ -477,7 +511,7 @@ impl Entry {
             *self = Entry::build(self.view().key(), value, deadline, clock)?;
             return Ok(());
         }
-        drop(raw.take_blob());
+        raw.drop_word();
         if head_bytes(meta) != head_bytes(old_meta) {
             // SAFETY: E1: the key fits at either place within the one allocation.
             unsafe {
@@ -597,10 +631,7 @@ impl<'a> EntryRef<'a> {
     /// The kind of the value.
     #[must_use]
     pub fn kind(self) -> Kind {
-        match self.raw.meta() >> KIND_SHIFT {
-            0 => Kind::String,
-            other => unreachable!("no entry is made with kind {other}"),
-        }
+        self.raw.kind(self.raw.meta())
     }
 
     /// When the key expires, in milliseconds since 1970.
@@ -613,9 +644,33 @@ impl<'a> EntryRef<'a> {
     /// The value.
     #[must_use]
     pub fn value(self) -> ValueRef<'a> {
-        match self.kind() {
-            Kind::String => ValueRef::String(self.string().expect("the kind says so")),
+        match self.string() {
+            Ok(string) => ValueRef::String(string),
+            Err(WrongType) => ValueRef::Object(self.object().expect("it is no string")),
         }
+    }
+
+    /// The value, if it is not a string.
+    #[inline]
+    #[must_use]
+    pub fn object(self) -> Option<&'a Arc<Object>> {
+        let meta = self.raw.meta();
+        if self.raw.kind(meta) == Kind::String {
+            return None;
+        }
+        // SAFETY: E2, E3: every kind but strings has an object, unchanged for 'a.
+        Some(unsafe { &*self.raw.word(meta).cast::<Arc<Object>>() })
+    }
+
+    /// The value as a container of one kind.
+    ///
+    /// # Errors
+    /// `WrongType` if it is something else.
+    #[inline]
+    pub fn container<C: Container>(self) -> Result<&'a C, WrongType> {
+        self.object()
+            .and_then(|object| C::of(object))
+            .ok_or(WrongType)
     }
 
     /// The value, if it is a string.
@@ -645,7 +700,8 @@ impl<'a> EntryRef<'a> {
         match self.raw.meta() & VALUE_BITS {
             INT => Encoding::Int,
             EMBSTR => Encoding::EmbStr,
-            _ => Encoding::Raw,
+            RAW | BLOB => Encoding::Raw,
+            _ => self.object().expect("it is no string").encoding(),
         }
     }
 
@@ -661,9 +717,10 @@ impl<'a> EntryRef<'a> {
         // The counts of an `Arc` stand in front of the vector's three words.
         const BLOB_HEAD: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
         let own = self.raw.size(self.raw.meta());
-        match self.string() {
-            Ok(Str::Blob(blob)) => own + BLOB_HEAD + blob.capacity(),
-            _ => own,
+        match self.value() {
+            ValueRef::String(Str::Blob(blob)) => own + BLOB_HEAD + blob.capacity(),
+            ValueRef::String(_) => own,
+            ValueRef::Object(object) => own + object.memory_bytes(),
         }
     }
 
@@ -685,7 +742,7 @@ impl std::fmt::Debug for EntryRef<'_> {
     }
 }
 
-/// An exclusive view of an entry in an unshared slot: its string may be written in place.
+/// An exclusive view of an entry in an unshared slot: its value may be written in place.
 pub(crate) struct EntryMut<'a> {
     raw: Raw,
     life: PhantomData<&'a mut Entry>,
@@ -703,6 +760,25 @@ impl<'a> EntryMut<'a> {
         assert_eq!(meta & VALUE_BITS, RAW, "resize_string makes a string raw");
         // SAFETY: E1, E4: the value's bytes, exclusive for 'a.
         unsafe { std::slice::from_raw_parts_mut(self.raw.value_start(meta), self.raw.short_len(1)) }
+    }
+}
+
+impl<'a> EntryMut<'a> {
+    /// The object, to be changed: if somebody else holds it, it is forked first (O1). `None` for a
+    /// string.
+    pub(crate) fn into_object(self) -> Result<Option<&'a mut Object>, Refused> {
+        let meta = self.raw.meta();
+        if self.raw.kind(meta) == Kind::String {
+            return Ok(None);
+        }
+        // SAFETY: E2, E4: the view is exclusive for 'a.
+        let object = unsafe { &mut *self.raw.word(meta).cast::<Arc<Object>>() };
+        if Arc::get_mut(object).is_none() {
+            *object = Arc::new(object.fork()?);
+        }
+        Ok(Some(
+            Arc::get_mut(object).expect("it has just been made ours alone"),
+        ))
     }
 }
 
@@ -750,8 +826,13 @@ unsafe impl Element for Entry {
         seed.hash(element.key())
     }
 
+    /// The earliest time at which the key or a part of it expires: what the expire cycle visits.
     #[inline]
     fn deadline(element: EntryRef<'_>) -> Option<i64> {
-        element.deadline()
+        let own = element.deadline();
+        match element.object() {
+            None => own,
+            Some(object) => own.into_iter().chain(object.part_deadline()).min(),
+        }
     }
 }

@@ -12,3 +12,10 @@ pub struct Refused;
 /// A lock is held by another worker. Park the connection and run the command again; nobody sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
+
+impl From<collections::Refused> for Refused {
+    /// A container beyond its format's size is refused as memory is: a client chose the size.
+    fn from(_: collections::Refused) -> Self {
+        Refused
+    }
+}

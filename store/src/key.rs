@@ -3,6 +3,9 @@
 //! The hash is rapidhash v3 (nano) with secrets drawn from the store's seed, which the server
 //! draws at random at start: who cannot read the seed cannot choose keys that collide.
 
+use std::sync::OnceLock;
+
+use collections::dict::Hashing;
 use collections::table::Hash;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 
@@ -21,6 +24,29 @@ impl HashSeed {
     pub(crate) fn hash(&self, bytes: &[u8]) -> Hash {
         Hash::new(rapidhash_v3_nano_inline::<true, false>(bytes, &self.0))
     }
+}
+
+/// How the elements of large containers are hashed. A container outlives no process but may leave its
+/// store (a value on its way from a file), so the secrets are the process's: those of its first store.
+static ELEMENTS: OnceLock<RapidSecrets> = OnceLock::new();
+
+/// Draws the secrets, if nobody has.
+pub(crate) fn seed_elements(seed: u64) {
+    // Half a golden ratio away from the keys' own, so that neither tells of the other.
+    ELEMENTS.get_or_init(|| RapidSecrets::seed(seed ^ 0x9e37_79b9_7f4a_7c15));
+}
+
+/// The hashing of elements, for [`collections::dict::Dict`]s.
+///
+/// # Panics
+/// Before the process has a store.
+#[must_use]
+pub fn element_hashing() -> Hashing {
+    fn hash(bytes: &[u8], _: u64) -> u64 {
+        let secrets = ELEMENTS.get().expect("a store has been made");
+        rapidhash_v3_nano_inline::<true, false>(bytes, secrets)
+    }
+    Hashing { seed: 0, hash }
 }
 
 /// Where a key lies, without its bytes: what touching ahead needs.

@@ -29,6 +29,7 @@ mod sync;
 mod tables;
 mod unit;
 pub mod value;
+mod wait;
 mod watch;
 
 pub use access::{Access, AccessPolicy, Seen};
@@ -38,7 +39,7 @@ pub use error::{Busy, Refused, WrongType};
 pub use event::{Event, EventClass, Events};
 pub use expire::{Cycle, CycleLimits};
 pub use gate::Gates;
-pub use key::{Key, Spot};
+pub use key::{Key, Spot, element_hashing};
 pub use log::{LogReader, Merge};
 pub use plan::{Done, Freeing, Plan, Turn};
 pub use prefetch::Stage;
@@ -47,6 +48,10 @@ pub use shard::SHARDS;
 pub use snapshot::{Cut, Part};
 pub use stats::Stats;
 pub use store::{Options, Store};
-pub use unit::{Deadline, Detached, Look, Occupied, Slot, Unit, Vacant};
-pub use value::{Encoding, Kind, NewStr, Pinned, PinnedStr, Str, ValueRef};
+pub use unit::{Deadline, Detached, Look, Occupied, Ready, Slot, Unit, Vacant};
+pub use value::{
+    Container, Encoding, Hash, Kind, List, NewStr, Object, Pinned, PinnedAs, PinnedStr, Set,
+    SortedSet, Str, ValueRef,
+};
+pub use wait::Waiter;
 pub use watch::Watcher;

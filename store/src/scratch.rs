@@ -10,6 +10,7 @@ use crate::gate::Gates;
 use crate::lazy::Trash;
 use crate::log::Effects;
 use crate::plan::Freeing;
+use crate::unit::Ready;
 
 /// What the unit that is running knows about itself.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,8 @@ pub struct Scratch {
     pub(crate) state: State,
     pub(crate) events: Events,
     pub(crate) effects: Effects,
+    /// Keys that the unit has made ready for those who wait for them.
+    pub(crate) ready: Vec<Ready>,
     /// What is dropped after unlocking.
     pub(crate) trash: Vec<(Trash, Freeing)>,
     /// The memory of a several-shard unit's list.
@@ -105,6 +108,7 @@ impl Scratch {
             },
             events: Events::default(),
             effects: Effects::default(),
+            ready: Vec::new(),
             trash: Vec::new(),
             shards: Vec::new(),
             doomed: Keys::default(),
@@ -112,6 +116,11 @@ impl Scratch {
             #[cfg(debug_assertions)]
             declared: None,
         }
+    }
+
+    /// Takes out what units without a dispatcher (the expire cycle) have made ready.
+    pub fn drain_ready(&mut self) -> Vec<Ready> {
+        std::mem::take(&mut self.ready)
     }
 
     /// The keyspace events of the units finished since they were last cleared, in order. Whoever

@@ -30,6 +30,7 @@ use std::cell::UnsafeCell;
 use crate::counts::Count;
 use crate::sync::{Acquire, AtomicI64, AtomicU32, Relaxed, Release, spin};
 use crate::tables::Tables;
+use crate::wait::Waiting;
 use crate::watch::Registry;
 
 /// How many shards there are, whatever the number of workers.
@@ -108,6 +109,8 @@ pub(crate) struct ShardData {
     pub(crate) expire_cursor: usize,
     /// Who watches keys here; `None` while nobody does, which is nearly always.
     pub(crate) watch: Option<Box<Registry>>,
+    /// Who waits for keys here (BLPOP); `None` while nobody does.
+    pub(crate) waiting: Option<Box<Waiting>>,
 }
 
 /// A shard. Aligned to two lines, because processors fetch lines in pairs.
@@ -135,6 +138,7 @@ impl Shard {
                 tables,
                 expire_cursor: 0,
                 watch: None,
+                waiting: None,
             }),
         }
     }

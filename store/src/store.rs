@@ -19,6 +19,7 @@ use crate::stats::{StatRows, Stats};
 use crate::sync::{AtomicBool, AtomicU32, Relaxed};
 use crate::tables::Tables;
 use crate::unit::Unit;
+use crate::wait::Waiter;
 use crate::watch::Watcher;
 
 /// What a key's place in a large table costs, the entry not included (docs/design/table.md).
@@ -74,6 +75,7 @@ impl Store {
             "a store has a database and a worker"
         );
         let hash_seed = HashSeed::new(seed);
+        crate::key::seed_elements(seed);
         Store {
             shards: Shards::new(|| Tables::new(hash_seed)),
             counts: Counts::new(databases),
@@ -217,6 +219,36 @@ impl Store {
     #[cold]
     pub(crate) fn set_half_changed(&self) {
         self.half_changed.store(true, Relaxed);
+    }
+
+    /// Who waits for a key, as far as its shard can be had at once: for planning.
+    #[must_use]
+    pub fn waiters(&self, db: u32, key: Key<'_>) -> Vec<Arc<Waiter>> {
+        let Some(held) = self.shards.narrow_now(key.shard()) else {
+            return Vec::new();
+        };
+        let (_, data) = held.get(key.shard());
+        data.waiting.as_ref().map_or_else(Vec::new, |waiting| {
+            let waiters = waiting.of(db, key.bytes()).iter();
+            waiters.filter(|w| !w.has_ended()).cloned().collect()
+        })
+    }
+
+    /// Takes a waiter out of the registries whose shards can be had at once; what is left is swept
+    /// later.
+    pub fn unwait(&self, waiter: &Arc<Waiter>) {
+        waiter.end();
+        for key in waiter.awaited() {
+            if let Some(mut held) = self.shards.narrow_now(key.shard()) {
+                let (_, data) = held.get_mut(key.shard());
+                if let Some(waiting) = &mut data.waiting {
+                    waiting.remove(key, waiter);
+                    if waiting.len() == 0 {
+                        data.waiting = None;
+                    }
+                }
+            }
+        }
     }
 
     /// Ends a WATCH session, taking out its watches where the shards can be had at once; what is

@@ -58,6 +58,7 @@ impl World {
             rdb_compression: true,
             lfu_decay_minutes: 1,
             lfu_log_factor: 10,
+            limits: commands::Limits::default(),
         };
         World {
             store,
@@ -107,6 +108,7 @@ impl World {
             unit: &mut unit,
             reply: &mut reply,
             settings: &self.settings,
+            may_block: true,
             later: None,
         };
         let mut result = (spec.run)(&mut call);

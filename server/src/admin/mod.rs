@@ -57,6 +57,8 @@ pub struct AdminCall<'c, 's> {
     pub unit: Option<&'c mut Unit<'s>>,
     /// Where the answer goes.
     pub reply: &'c mut Reply,
+    /// Whether the command may wait: not inside EXEC.
+    pub may_block: bool,
     /// What all workers share.
     pub server: &'c Arc<Server>,
     /// What this worker has at hand.

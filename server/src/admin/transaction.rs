@@ -131,6 +131,7 @@ fn exec(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
             command: call.server.commands.command(queued.command),
             unit: Some(&mut *unit),
             reply: behind.as_mut().unwrap_or(&mut *call.reply),
+            may_block: false,
             server: call.server,
             desk: &mut *call.desk,
             session: &mut *call.session,

@@ -40,8 +40,9 @@ pub(super) fn clients(page: &mut Page, view: &View<'_>) {
         .map(|client| u64::from(client.figures.watched.load(Relaxed)))
         .sum();
     page.field("total_watched_keys", watched);
-    page.field("total_blocking_keys", 0);
-    page.field("total_blocking_keys_on_nokey", 0);
+    let (keys, hearing_loss) = server.blocked.keys();
+    page.field("total_blocking_keys", keys);
+    page.field("total_blocking_keys_on_nokey", hearing_loss);
     let gates = server.store.gates(view.now_ms);
     let (reason, actions) = if gates.closed(Gates::PAUSE_ALL) {
         ("client_pause", "all")

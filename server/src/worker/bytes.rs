@@ -7,7 +7,7 @@ use resp::Output;
 
 use super::{KEPT, Worker};
 use crate::client_line::client_line;
-use crate::connection::{Connection, Incoming, Receiving};
+use crate::connection::{Connection, Incoming, Receiving, Wait};
 use crate::input::Input;
 use crate::log;
 
@@ -21,7 +21,7 @@ impl<D: Driver> Worker<'_, D> {
         let Some(connection) = &mut self.connections[place] else {
             return;
         };
-        let wants = !connection.ending && !connection.peer_ended && connection.parked.is_none();
+        let wants = !connection.ending && !connection.peer_ended && connection.may_receive();
         if connection.receiving != Receiving::Nothing || !wants {
             return;
         }
@@ -72,6 +72,9 @@ impl<D: Driver> Worker<'_, D> {
             return self.received_of_blob(place, buf);
         }
         connection.own.received(count);
+        if connection.parked == Some(Wait::Key) {
+            return self.received_while_blocked(place, buf);
+        }
         self.give_input(place, buf);
         self.check_query_buffer(place);
     }
@@ -169,10 +172,15 @@ impl<D: Driver> Worker<'_, D> {
             return;
         };
         connection.peer_ended = true;
+        let is_blocked = connection.parked == Some(Wait::Key);
         if log::is_on(log::Level::Verbose) {
             let commands = &self.engine.server.commands;
             let line = client_line(&connection.client, commands, self.engine.desk.monotonic_ms);
             log::verbose(format_args!("Client closed connection {line}"));
+        }
+        if is_blocked {
+            // Nobody is there to be answered: what it waits for must go to others.
+            return self.close(place, Close::Now);
         }
         if connection.input.is_none() {
             connection.ending = true;
@@ -181,7 +189,7 @@ impl<D: Driver> Worker<'_, D> {
     }
 
     /// `client-query-buffer-limit`.
-    fn check_query_buffer(&mut self, place: usize) {
+    pub(super) fn check_query_buffer(&mut self, place: usize) {
         let Some(connection) = &self.connections[place] else {
             return;
         };

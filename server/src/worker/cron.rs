@@ -8,6 +8,7 @@ use io::{Close, Driver};
 use store::{CycleLimits, Gates, Turn};
 
 use super::Worker;
+use crate::blocking;
 use crate::log;
 
 /// Connections looked at in one run, at least.
@@ -109,6 +110,8 @@ impl<D: Driver> Worker<'_, D> {
             (net.monotonic() - began).as_micros() < budget_us
         });
         desk.figures.active_expired.add(cycle.expired);
+        let ready = self.engine.scratch.drain_ready();
+        blocking::send_again_for(self.engine.server, &ready);
         let took = self.net.monotonic() - began;
         desk.figures.expire_us.add(took.as_micros() as u64);
         let took_ms = took.as_millis() as u64;

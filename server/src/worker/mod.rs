@@ -15,12 +15,13 @@
 //! Checked by: server/tests, tests/sim.
 
 mod arrive;
+mod blocked;
 pub(crate) mod buffers;
 mod bytes;
 mod cron;
 mod serve;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -62,6 +63,8 @@ pub struct Worker<'w, D> {
     /// Places of connections that have something to be served, in the order in which it came.
     ready: VecDeque<usize>,
     parked: Vec<usize>,
+    /// When blocked commands give up, monotonic ms, and whose connection it is.
+    give_up: BTreeSet<(i64, usize, ClientId)>,
     dirty: Vec<usize>,
     /// Those of one batch; kept for its memory.
     group: Vec<usize>,
@@ -100,11 +103,13 @@ impl<'w, D: Driver> Worker<'w, D> {
                 desk: Desk::new(index, server),
                 scratch: Scratch::new(),
                 shards: Vec::new(),
+                more: Vec::new(),
             },
             connections: Vec::new(),
             by_client: HashMap::new(),
             ready: VecDeque::new(),
             parked: Vec::new(),
+            give_up: BTreeSet::new(),
             dirty: Vec::new(),
             group: Vec::new(),
             window: Vec::new(),
@@ -170,6 +175,7 @@ impl<'w, D: Driver> Worker<'w, D> {
         self.completions = completions;
         self.let_in();
         self.retry_parked();
+        self.give_up_blocked();
         self.serve_ready();
         // CONFIG SET port on this very worker: it listens before the reply leaves.
         if self.index() == 0 {
@@ -198,7 +204,12 @@ impl<'w, D: Driver> Worker<'w, D> {
             return Duration::ZERO;
         }
         let until_cron = self.cron.next_ms - self.engine.desk.monotonic_ms;
-        let mut patience = Duration::from_millis(until_cron.max(0) as u64);
+        let until_give_up = self
+            .give_up
+            .first()
+            .map_or(until_cron, |&(at, ..)| at - self.engine.desk.monotonic_ms);
+        let patience_ms = until_cron.min(until_give_up).max(0);
+        let mut patience = Duration::from_millis(patience_ms as u64);
         for &place in &self.parked {
             let Some(connection) = &self.connections[place] else {
                 continue;
@@ -208,7 +219,7 @@ impl<'w, D: Driver> Worker<'w, D> {
                 Some(Wait::Shard) if tries < BUSY_TURNS => return Duration::ZERO,
                 Some(Wait::Shard) => BUSY_PAUSE,
                 Some(Wait::Gate) => self.until_gate_opens(),
-                None => continue,
+                Some(Wait::Key) | None => continue,
             });
         }
         patience
@@ -249,6 +260,9 @@ impl<'w, D: Driver> Worker<'w, D> {
                     }
                 }
                 Letter::Push { to, bytes } => self.push(to, &bytes),
+                Letter::Answered { to, output } => self.answered(to, output),
+                Letter::Again(client) => self.run_again(client),
+                Letter::Unblocked { to, with_error } => self.unblocked(to, with_error),
                 // Parked connections are tried again each turn; the letter was the wake-up.
                 Letter::Retry => {}
                 Letter::Listen => self.relisten(),
@@ -361,6 +375,7 @@ impl<'w, D: Driver> Worker<'w, D> {
         }
         self.count_paused(&mut connection, false);
         self.own_buffers -= usize::from(connection.own.is_had());
+        self.end_blocked(&mut connection);
         if let Some(input) = connection.input.take() {
             self.keep_input(input);
         }

@@ -37,9 +37,11 @@ impl<D: Driver> Worker<'_, D> {
             let Some(connection) = &mut self.connections[place] else {
                 continue;
             };
-            if connection.parked.take().is_none() {
+            // Whoever waits for a key is in another list.
+            if matches!(connection.parked, None | Some(Wait::Key)) {
                 continue;
             }
+            connection.parked = None;
             self.ready.push_back(place);
         }
     }
@@ -188,7 +190,7 @@ impl<D: Driver> Worker<'_, D> {
         }
         self.engine.desk.tick = os::clock::ticks();
         let fate = self.run_requests(&mut connection, &mut input);
-        let is_paused = matches!(fate, Fate::Parked(Wait::Gate));
+        let is_paused = matches!(fate, Fate::Parked(Wait::Gate | Wait::Key));
         self.count_paused(&mut connection, is_paused);
         connection.publish();
         match fate {
@@ -201,7 +203,11 @@ impl<D: Driver> Worker<'_, D> {
                 connection.input = Some(input);
                 connection.publish();
                 self.connections[place] = Some(connection);
-                self.parked.push(place);
+                if wait == Wait::Key {
+                    self.begin_waiting(place);
+                } else {
+                    self.parked.push(place);
+                }
             }
             Fate::Ending => {
                 connection.ending = true;

@@ -8,11 +8,24 @@ use crate::counts::Count;
 use crate::entry::{Entry, EntryRef};
 use crate::event::EventClass;
 use crate::key::Key;
+use crate::lazy::Trash;
+use crate::plan::Freeing;
 use crate::scratch::Scratch;
 use crate::shard::Shard;
 use crate::stats::Figure;
 use crate::store::Store;
+use crate::value::Object;
+use crate::wait::Waiting;
 use crate::watch::Registry;
+
+/// From this many allocations on a value is freed by the free thread, whoever lets it go: freeing
+/// them here would hold up the worker's other clients. The number is Redis's.
+const LONG_EFFORT: u64 = 64;
+
+/// Whether an object is so large that freeing it is the free thread's work.
+fn is_long_to_free(object: &Object) -> bool {
+    object.free_effort() > LONG_EFFORT
+}
 
 /// The books of the shard that a key is in.
 #[derive(Debug)]
@@ -22,6 +35,7 @@ pub(super) struct Books<'u> {
     outside: &'u Shard,
     shard: usize,
     watch: &'u mut Option<Box<Registry>>,
+    pub(super) waiting: &'u Option<Box<Waiting>>,
 }
 
 impl Unit<'_> {
@@ -48,6 +62,7 @@ impl Unit<'_> {
             outside,
             shard,
             watch: &mut data.watch,
+            waiting: &data.waiting,
         };
         (table, books)
     }
@@ -119,6 +134,24 @@ impl Books<'_> {
         }
     }
 
+    /// Tells the expire cycle that something in this shard expires at `at_ms`.
+    #[inline]
+    pub(super) fn note_deadline(&self, at_ms: i64) {
+        self.outside.note_deadline(at_ms);
+    }
+
+    /// Lets an entry go that has left its table. What is long to free goes to the free thread,
+    /// after unlocking (U3).
+    #[inline]
+    pub(super) fn discard(&mut self, entry: Option<Entry>) {
+        let Some(entry) = entry else { return };
+        let object = entry.view().object();
+        if object.is_some_and(|object| is_long_to_free(object)) {
+            let trash = (Trash::Entry(entry), Freeing::Later);
+            self.scratch.trash.push(trash);
+        }
+    }
+
     /// Takes an entry out of its table, with everything that a removal must tell. The entry is
     /// `None` if a snapshot holds it.
     pub(super) fn remove<'t>(
@@ -132,6 +165,7 @@ impl Books<'_> {
             at.note_write(number);
         }
         self.key_went(deadline);
+        self.left(key.bytes(), at.get().kind());
         at.vacate(key.hash())
     }
 
@@ -143,7 +177,7 @@ impl Books<'_> {
         key: Key<'_>,
     ) -> table::Vacant<'t, Entry> {
         let (entry, place) = self.remove(at, key);
-        drop(entry);
+        self.discard(entry);
         let scratch = &mut *self.scratch;
         scratch.notify(EventClass::EXPIRED, "expired", key.bytes());
         if scratch.state.recording {

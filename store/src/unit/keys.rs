@@ -16,6 +16,10 @@ use crate::value::{Encoding, Kind};
 /// longer than handing it over (some microseconds).
 const LATER_BYTES_MIN: usize = 64 << 10;
 
+fn is_long_string(entry: &Entry) -> bool {
+    entry.view().kind() == Kind::String && entry.view().memory_bytes() >= LATER_BYTES_MIN
+}
+
 /// A value that has left its key, or a copy of one, on its way to another key. It brings its
 /// deadline and its access clock along.
 #[derive(Debug)]
@@ -68,11 +72,12 @@ impl Unit<'_> {
             books.expire(at, key);
             return false;
         }
-        if let Some(entry) = books.remove(at, key).0
-            && entry.view().memory_bytes() >= LATER_BYTES_MIN
-        {
+        match books.remove(at, key).0 {
             // Not under the locks, in either case (U3).
-            books.scratch.trash.push((Trash::Entry(entry), how));
+            Some(entry) if is_long_string(&entry) => {
+                books.scratch.trash.push((Trash::Entry(entry), how));
+            }
+            gone => books.discard(gone),
         }
         true
     }

@@ -21,12 +21,14 @@ mod books;
 mod keys;
 mod read;
 mod slot;
+mod wait;
 mod walk;
 mod wide;
 
 pub use keys::Detached;
 pub use read::Look;
 pub use slot::{Deadline, Occupied, Slot, Vacant};
+pub use wait::Ready;
 
 use crate::access::{Access, idle_seconds};
 use crate::error::Busy;

@@ -1,6 +1,8 @@
 //! Looking at keys. What has expired is removed on the way, unless writes are paused or belong to
 //! somebody else: then it is only not seen.
 
+use std::sync::Arc;
+
 use collections::table;
 
 use super::Unit;
@@ -11,7 +13,7 @@ use crate::event::EventClass;
 use crate::gate::Gates;
 use crate::key::Key;
 use crate::stats::Figure;
-use crate::value::Str;
+use crate::value::{Container, PinnedAs, Str};
 
 /// What a look-up leaves behind beside its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +134,37 @@ impl Unit<'_> {
     #[inline]
     pub fn read_string(&mut self, key: Key<'_>) -> Result<Option<Str<'_>>, WrongType> {
         self.read(key).map(EntryRef::string).transpose()
+    }
+
+    /// Looks a container up as GET does a string.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    #[inline]
+    pub fn read_as<C: Container>(&mut self, key: Key<'_>) -> Result<Option<&C>, WrongType> {
+        self.read(key).map(EntryRef::container).transpose()
+    }
+
+    /// As [`Unit::look`], for a container.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    pub fn look_as<C: Container>(&self, key: Key<'_>) -> Result<Option<&C>, WrongType> {
+        self.look(key).map(EntryRef::container).transpose()
+    }
+
+    /// A container that outlives the unit, looked up as `read_as` does: for a reply that is built
+    /// after unlocking.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    pub fn pin<C: Container>(&mut self, key: Key<'_>) -> Result<Option<PinnedAs<C>>, WrongType> {
+        let Some(entry) = self.read(key) else {
+            return Ok(None);
+        };
+        entry.container::<C>()?;
+        let object = entry.object().expect("a container is an object");
+        Ok(Some(PinnedAs::new(Arc::clone(object))))
     }
 
     /// As [`Unit::look`], for a string.

@@ -1,13 +1,15 @@
 //! One key's place: found with one probe, then changed, replaced, removed or filled.
 
+use std::sync::Arc;
+
 use collections::table;
 
 use super::Unit;
 use super::books::Books;
 use crate::entry::{Entry, EntryMut, EntryRef};
-use crate::error::Refused;
+use crate::error::{Refused, WrongType};
 use crate::key::Key;
-use crate::value::NewStr;
+use crate::value::{Container, Kind, NewStr};
 
 /// A key's place.
 pub enum Slot<'u> {
@@ -77,6 +79,86 @@ impl<'u> Occupied<'u> {
     /// `Refused` if there is no memory for it; nothing has changed then.
     #[inline]
     pub fn set_string(&mut self, value: NewStr<'_>, deadline: Deadline) -> Result<(), Refused> {
+        let (old, new, clock) = self.replaced(deadline);
+        self.books.begin();
+        let mut value = Some(value);
+        let mut once = || value.take().expect("one of the two uses it");
+        let in_place = if self.at.get().kind() != Kind::String {
+            None
+        } else {
+            self.at.modify(|entry| entry.set_string(once(), new, clock))
+        };
+        match in_place {
+            Some(done) => done?,
+            None => {
+                let entry = Entry::string(self.key.bytes(), once(), new, clock)?;
+                self.swap(entry);
+            }
+        }
+        self.changed(old, new);
+        Ok(())
+    }
+
+    /// Replaces the value, whatever it was, by a container.
+    ///
+    /// # Errors
+    /// `Refused` if there is no memory for it; nothing has changed then.
+    pub fn set<C: Container>(&mut self, value: C, deadline: Deadline) -> Result<(), Refused> {
+        let (old, new, clock) = self.replaced(deadline);
+        let object = Arc::new(value.into_object());
+        self.books.begin();
+        let entry = Entry::object(self.key.bytes(), object, new, clock)?;
+        self.swap(entry);
+        self.changed(old, new);
+        self.note_part_deadline();
+        Ok(())
+    }
+
+    /// Changes the container in place. What a snapshot, a reply or another key still holds is
+    /// forked first. The closure returns its result and whether it has changed anything; if it
+    /// fails it must have changed nothing. Who empties a container removes the key afterwards.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else, `Refused` if there is no memory for the fork,
+    /// or the closure's own.
+    pub fn edit<C: Container, R, E: From<WrongType> + From<Refused>>(
+        &mut self,
+        change: impl FnOnce(&mut C) -> Result<(R, bool), E>,
+    ) -> Result<R, E> {
+        self.at.get().container::<C>()?;
+        self.books.begin();
+        if self.at.get_mut().is_none() {
+            let entry = self.at.get();
+            let object = entry.object().expect("it is a container");
+            let object = Arc::new(object.fork()?);
+            let (deadline, clock) = (entry.deadline(), entry.access().0);
+            let entry = Entry::object(self.key.bytes(), object, deadline, clock)?;
+            let gone = self.at.replace(entry);
+            self.books.discard(gone);
+        }
+        let entry = self.at.get_mut().expect("it has just been made ours alone");
+        let object = entry.into_object()?.expect("it is a container");
+        let container = C::of_mut(object).expect("the kind has been looked at");
+        let (result, changed) = change(container)?;
+        if changed {
+            let deadline = self.at.get().deadline();
+            self.changed(deadline, deadline);
+            match C::KIND {
+                Kind::Hash => {
+                    self.at.deadline_changed();
+                    self.note_part_deadline();
+                }
+                // The one kind of which a key can be waited for while it is there.
+                Kind::Stream => self.books.came(self.key.bytes(), Kind::Stream),
+                _ => {}
+            }
+        }
+        Ok(result)
+    }
+
+    /// The old deadline, the new one and the new access clock of a value that is being replaced.
+    #[inline]
+    fn replaced(&self, deadline: Deadline) -> (Option<i64>, Option<i64>, u32) {
         let old = self.at.get().deadline();
         let new = match deadline {
             Deadline::Keep => old,
@@ -87,18 +169,15 @@ impl<'u> Occupied<'u> {
         let clock = state
             .policy
             .replaced(self.at.get().access().0, state.now_ms);
-        self.books.begin();
-        let mut value = Some(value);
-        let mut once = || value.take().expect("one of the two uses it");
-        match self.at.modify(|entry| entry.set_string(once(), new, clock)) {
-            Some(done) => done?,
-            None => {
-                let entry = Entry::string(self.key.bytes(), once(), new, clock)?;
-                drop(self.at.replace(entry));
-            }
+        (old, new, clock)
+    }
+
+    /// Tells the expire cycle of a part's deadline.
+    fn note_part_deadline(&mut self) {
+        let object = self.at.get().object();
+        if let Some(at) = object.and_then(|object| object.part_deadline()) {
+            self.books.note_deadline(at);
         }
-        self.changed(old, new);
-        Ok(())
     }
 
     /// Makes the string `len` bytes long, zeros where it grows, and raw, and hands its bytes out to
@@ -146,15 +225,28 @@ impl<'u> Occupied<'u> {
     /// Removes the key.
     pub fn remove(self) {
         let Occupied { at, key, mut books } = self;
-        drop(books.remove(at, key).0);
+        let gone = books.remove(at, key).0;
+        books.discard(gone);
     }
 
     /// Overwrites the entry with one of the same key.
     pub(super) fn replace(&mut self, entry: Entry) {
         let (old, new) = (self.at.get().deadline(), entry.view().deadline());
         self.books.begin();
-        drop(self.at.replace(entry));
+        self.swap(entry);
         self.changed(old, new);
+        self.note_part_deadline();
+    }
+
+    /// Puts another entry in the place of this one, and tells those who wait for the key.
+    fn swap(&mut self, entry: Entry) {
+        let (old, new) = (self.at.get().kind(), entry.view().kind());
+        let gone = self.at.replace(entry);
+        self.books.discard(gone);
+        if old != new {
+            self.books.left(self.key.bytes(), old);
+        }
+        self.books.came(self.key.bytes(), new);
     }
 
     /// A second entry of the same value.
@@ -184,6 +276,18 @@ impl<'u> Vacant<'u> {
         Ok(())
     }
 
+    /// Makes the key, holding a container.
+    ///
+    /// # Errors
+    /// `Refused` if there is no memory for it; nothing has changed then.
+    pub fn insert<C: Container>(self, value: C, deadline: Option<i64>) -> Result<(), Refused> {
+        let clock = self.books.fresh_clock();
+        let object = Arc::new(value.into_object());
+        let entry = Entry::object(self.key.bytes(), object, deadline, clock)?;
+        self.fill(entry);
+        Ok(())
+    }
+
     /// Makes the key, holding a raw string of `len` zeros, and hands its bytes out to be written:
     /// SETRANGE, SETBIT, BITFIELD.
     ///
@@ -207,6 +311,10 @@ impl<'u> Vacant<'u> {
             at.note_write(number);
         }
         books.key_came(key.bytes(), entry.view().deadline());
+        books.came(key.bytes(), entry.view().kind());
+        if let Some(at) = entry.view().object().and_then(|o| o.part_deadline()) {
+            books.note_deadline(at);
+        }
         at.insert_mut(entry)
     }
 }

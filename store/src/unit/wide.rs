@@ -55,6 +55,7 @@ impl Unit<'_> {
                 table.note_write_everywhere(number);
             }
         });
+        self.ready_all(db);
     }
 
     /// Empties all databases. `Plan::Wide`.
@@ -105,6 +106,8 @@ impl Unit<'_> {
                 }
             }
         });
+        self.ready_all(a);
+        self.ready_all(b);
     }
 
     /// Closes or opens gates, members of [`Gates`]. `Plan::Wide`.

@@ -13,8 +13,11 @@
 //!
 //! Checked by: tests below; server/tests/later.rs (under load, over TCP).
 
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::Arc;
 
+use super::object::{Container, Object};
 use super::{Str, ValueRef};
 
 /// A string of which the holder keeps its own hold.
@@ -57,6 +60,8 @@ impl Str<'_> {
 pub enum Pinned {
     /// A string.
     String(PinnedStr),
+    /// Anything else, shared.
+    Object(Arc<Object>),
 }
 
 impl Pinned {
@@ -65,6 +70,7 @@ impl Pinned {
     pub fn value(&self) -> ValueRef<'_> {
         match self {
             Pinned::String(string) => ValueRef::String(string.as_str()),
+            Pinned::Object(object) => ValueRef::Object(object),
         }
     }
 }
@@ -75,7 +81,37 @@ impl ValueRef<'_> {
     pub fn pin(self) -> Pinned {
         match self {
             ValueRef::String(string) => Pinned::String(string.pin()),
+            ValueRef::Object(object) => Pinned::Object(Arc::clone(object)),
         }
+    }
+}
+
+/// A container that outlives its unit: a reply is built from it after unlocking.
+#[derive(Debug)]
+pub struct PinnedAs<C> {
+    object: Arc<Object>,
+    kind: PhantomData<C>,
+}
+
+impl<C: Container> PinnedAs<C> {
+    /// Pins `object`, which is a `C`.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub(crate) fn new(object: Arc<Object>) -> Self {
+        assert!(C::of(&object).is_some(), "callers have looked at the kind");
+        PinnedAs {
+            object,
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<C: Container> Deref for PinnedAs<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        C::of(&self.object).expect("`new` has looked")
     }
 }
 
@@ -120,7 +156,9 @@ mod tests {
                 bytes.fill(b'?');
             });
             in_unit(&mut |unit| assert!(unit.remove(key)));
-            let ValueRef::String(string) = pinned.value();
+            let ValueRef::String(string) = pinned.value() else {
+                panic!("it is a string")
+            };
             assert_eq!(string.bytes(&mut [0; 20]), value);
         }
     }

@@ -7,6 +7,8 @@ use super::filter::{Filter, For};
 use super::{OTHERS, no_such};
 use crate::admin::{AdminCall, Handler};
 use crate::client_line::client_line;
+use crate::clients::ClientId;
+use crate::mailbox::Letter;
 
 /// CLIENT KILL ip:port, or CLIENT KILL with conditions.
 ///
@@ -86,8 +88,8 @@ fn list(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
 
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 ///
-/// Ends a command that waits for data. None of ours does yet; a client that a pause holds is not
-/// let go by this, in Redis neither.
+/// Ends a command that waits for data. A client that a pause holds is not let go by this, in Redis
+/// neither.
 pub(super) const UNBLOCK: CommandSpec<Handler> = CommandSpec {
     name: "unblock",
     arity: Arity::AtLeast(3),
@@ -110,7 +112,20 @@ fn unblock(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         }
         _ => return no_such(call),
     }
-    resp::number::parse_i64(call.args.get(2)).ok_or(CommandError::NotInteger)?;
-    call.reply.int(0);
+    let id = resp::number::parse_i64(call.args.get(2)).ok_or(CommandError::NotInteger)?;
+    let with_error = call.args.len() == 4 && call.is(3, "error");
+    let blocked = u64::try_from(id)
+        .ok()
+        .and_then(|id| call.server.blocked.of(ClientId(id)));
+    let unblocked = blocked
+        .as_ref()
+        .is_some_and(|blocked| blocked.end_when_idle());
+    if let (true, Some(blocked)) = (unblocked, blocked) {
+        call.server.mailboxes[blocked.client.worker].post(Letter::Unblocked {
+            to: blocked.client.id,
+            with_error,
+        });
+    }
+    call.reply.int(i64::from(unblocked));
     Ok(())
 }

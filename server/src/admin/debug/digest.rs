@@ -44,6 +44,7 @@ impl Digest {
                 self.mix_number(STRING);
                 self.mix(text.bytes(&mut [0; 20]));
             }
+            ValueRef::Object(object) => unreachable!("{:?} has no digest yet", object.kind()),
         }
         if entry.deadline().is_some() {
             self.add(b"!!expire!!");

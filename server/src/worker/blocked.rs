@@ -1,0 +1,178 @@
+//! Connections whose command waits for a key: from the moment in which it is parked to its answer. The
+//! page is `docs/design/blocking.md`.
+//!
+//!   parked(Key) ─┬─ Letter::Answered    somebody has run it: the answer, then what stands behind it
+//!                ├─ Letter::Unblocked   CLIENT UNBLOCK has ended it: a null or an error
+//!                ├─ Letter::Again       run it once more
+//!                ├─ its time is over    if the word can be had: a null
+//!                └─ the peer ends, KILL the connection goes, and the wait with it
+//!
+//! **Invariant:** `session.blocked` is there exactly while `parked` is `Wait::Key`, and its deadline is
+//! in `give_up` exactly then.
+
+use std::sync::Arc;
+
+use io::Driver;
+
+use super::Worker;
+use crate::blocking::{Blocked, Ending};
+use crate::clients::ClientId;
+use crate::connection::{Connection, Wait};
+use crate::session::ReplyMode;
+
+/// How soon a time-out that met its command running looks again.
+const LOOK_AGAIN_MS: i64 = 1;
+
+impl<D: Driver> Worker<'_, D> {
+    /// A command has been registered and its connection parked.
+    pub(super) fn begin_waiting(&mut self, place: usize) {
+        let Some(connection) = &self.connections[place] else {
+            return;
+        };
+        let blocked = connection.session.blocked.as_ref();
+        if let Some(until_ms) = blocked.and_then(|blocked| blocked.until_ms) {
+            let desk = &self.engine.desk;
+            let at = desk.monotonic_ms.saturating_add(until_ms - desk.clock_ms);
+            self.give_up.insert((at, place, connection.client.id));
+        }
+        self.receive_more(place);
+    }
+
+    /// Bytes of requests behind the one that waits.
+    pub(super) fn received_while_blocked(&mut self, place: usize, buf: Vec<u8>) {
+        if let Some(connection) = &mut self.connections[place]
+            && let Some(input) = &mut connection.input
+        {
+            input.grow(&buf);
+        }
+        self.net.recycle(buf);
+        self.check_query_buffer(place);
+        self.receive_more(place);
+    }
+
+    /// Somebody has run the command on the client's behalf.
+    pub(super) fn answered(&mut self, client: ClientId, output: resp::Output) {
+        if let Some(place) = self.blocked_place(client) {
+            self.go_on_with(place, |connection, _| connection.reply.append(output));
+        }
+    }
+
+    /// CLIENT UNBLOCK has ended the wait.
+    pub(super) fn unblocked(&mut self, client: ClientId, with_error: bool) {
+        let Some(place) = self.blocked_place(client) else {
+            return;
+        };
+        if with_error {
+            self.engine.desk.figures.error_replies.add(1);
+            self.engine.desk.statistics.count_error("UNBLOCKED");
+        }
+        self.go_on_with(place, |connection, blocked| {
+            if with_error {
+                let text = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
+                connection.reply.error(text);
+            } else {
+                blocked.write_null(&mut connection.reply);
+            }
+        });
+    }
+
+    /// The command is to be run by its own worker.
+    pub(super) fn run_again(&mut self, client: ClientId) {
+        let Some(place) = self.blocked_place(client) else {
+            return;
+        };
+        let Some(connection) = &mut self.connections[place] else {
+            return;
+        };
+        let blocked = connection.session.blocked.clone();
+        if let Some(blocked) = blocked
+            && blocked.try_end() == Ending::Ours
+        {
+            connection.parked = None;
+            connection.session.blocked = None;
+            self.forget_wait(place, &blocked);
+            self.ready.push_back(place);
+        }
+    }
+
+    /// Ends the waits whose time is over.
+    pub(super) fn give_up_blocked(&mut self) {
+        let now_ms = self.engine.desk.monotonic_ms;
+        while let Some(&(at, place, client)) = self.give_up.first()
+            && at <= now_ms
+        {
+            self.give_up.pop_first();
+            let connection = self.connections[place].as_ref();
+            let Some(blocked) = connection.and_then(|c| c.session.blocked.clone()) else {
+                continue;
+            };
+            match blocked.try_end() {
+                Ending::Ours => self.go_on_with(place, |connection, blocked| {
+                    blocked.write_null(&mut connection.reply);
+                }),
+                Ending::Serving => {
+                    let later = (now_ms + LOOK_AGAIN_MS, place, client);
+                    self.give_up.insert(later);
+                }
+                // The letter that says how is on its way.
+                Ending::Over => {}
+            }
+        }
+    }
+
+    /// A connection that waits is going: so is its wait.
+    pub(super) fn end_blocked(&mut self, connection: &mut Connection) {
+        if let Some(blocked) = connection.session.blocked.take() {
+            // Whoever serves it this moment has claimed it before the client went.
+            blocked.end_when_idle();
+            self.forget_wait(connection.token.index(), &blocked);
+        }
+    }
+
+    /// The blocked connection of a client, if it is one.
+    fn blocked_place(&self, client: ClientId) -> Option<usize> {
+        let place = self.by_client.get(&client)?.index();
+        let connection = self.connections[place].as_ref()?;
+        (connection.parked == Some(Wait::Key)).then_some(place)
+    }
+
+    /// The wait is over: says what is to be said and serves what stands behind the command.
+    fn go_on_with(&mut self, place: usize, say: impl FnOnce(&mut Connection, &Blocked)) {
+        let Some(connection) = &mut self.connections[place] else {
+            return;
+        };
+        let Some(blocked) = connection.session.blocked.take() else {
+            return;
+        };
+        connection.parked = None;
+        let mark = connection.reply.mark();
+        say(connection, &blocked);
+        let session = &mut connection.session;
+        if session.reply_mode != ReplyMode::On {
+            connection.reply.truncate_to(mark);
+        }
+        if session.reply_mode == ReplyMode::SkipNext {
+            session.reply_mode = ReplyMode::On;
+        }
+        connection.commands += 1;
+        if let Some(input) = &mut connection.input {
+            input.next += 1;
+            input.tries = 0;
+        }
+        self.forget_wait(place, &blocked);
+        self.ready.push_back(place);
+        self.mark_dirty(place);
+    }
+
+    /// Takes a wait out of all books.
+    fn forget_wait(&mut self, place: usize, blocked: &Arc<Blocked>) {
+        let server = self.engine.server;
+        server.blocked.leave(blocked);
+        server.store.unwait(&blocked.waiter);
+        if blocked.until_ms.is_some() {
+            let id = blocked.client.id;
+            self.give_up
+                .retain(|&(_, at, client)| (at, client) != (place, id));
+        }
+    }
+}
