@@ -312,18 +312,12 @@ impl Engine<'_> {
             session: &mut *seat.session,
             client: seat.client,
         });
-        let blocked = match &ran {
-            Ran::Blocks(block) => Some(blocking::block(
-                server,
-                &mut unit,
-                seat.client,
-                seat.reply.proto(),
-                command,
-                args,
-                block,
-            )),
-            _ => None,
-        };
+        if let Ran::Blocks(block) = &ran {
+            let proto = seat.reply.proto();
+            let (session, client) = (&mut *seat.session, seat.client);
+            session.blocked =
+                blocking::block(server, &mut unit, client, proto, command, args, block);
+        }
         if unit.has_ready() {
             blocking::serve(server, &mut self.desk, &mut unit);
         }
@@ -344,16 +338,11 @@ impl Engine<'_> {
                 self.desk.figures.parked_busy.add(1);
                 Served::Parked(Wait::Shard)
             }
-            Ran::Blocks(_) => match blocked.flatten() {
-                Some(blocked) => {
-                    seat.session.blocked = Some(blocked);
-                    Served::Parked(Wait::Key)
-                }
-                None => {
-                    self.refuse(seat, Some(command), &CommandError::Refused);
-                    Served::Answered
-                }
-            },
+            Ran::Blocks(_) if seat.session.blocked.is_some() => Served::Parked(Wait::Key),
+            Ran::Blocks(_) => {
+                self.refuse(seat, Some(command), &CommandError::Refused);
+                Served::Answered
+            }
         }
     }
 

@@ -45,21 +45,7 @@ pub(super) fn of(values: &[Value]) -> Live {
             rdb_compression: flag("rdbcompression"),
             lfu_decay_minutes: small("lfu-decay-time"),
             lfu_log_factor: small("lfu-log-factor"),
-            limits: commands::Limits {
-                list_max_listpack_size: i32::try_from(number("list-max-listpack-size"))
-                    .expect("its range is an i32's"),
-                list_compress_depth: small("list-compress-depth"),
-                set_max_intset_entries: unsigned("set-max-intset-entries"),
-                set_max_listpack_entries: unsigned("set-max-listpack-entries"),
-                set_max_listpack_value: unsigned("set-max-listpack-value"),
-                hash_max_listpack_entries: unsigned("hash-max-listpack-entries"),
-                hash_max_listpack_value: unsigned("hash-max-listpack-value"),
-                zset_max_listpack_entries: unsigned("zset-max-listpack-entries"),
-                zset_max_listpack_value: unsigned("zset-max-listpack-value"),
-                stream_node_max_bytes: unsigned("stream-node-max-bytes"),
-                stream_node_max_entries: unsigned("stream-node-max-entries"),
-                hll_sparse_max_bytes: unsigned("hll-sparse-max-bytes"),
-            },
+            limits: limits(values),
         },
         maxmemory: unsigned("maxmemory"),
         maxclients: unsigned("maxclients"),
@@ -86,6 +72,31 @@ pub(super) fn of(values: &[Value]) -> Live {
         shutdown_timeout: Duration::from_secs(unsigned("shutdown-timeout")),
         busy_reply_threshold_ms: unsigned("busy-reply-threshold"),
         hide_user_data: flag("hide-user-data-from-log"),
+    }
+}
+
+/// Where small containers turn large.
+fn limits(values: &[Value]) -> commands::Limits {
+    let number = |name: &str| match &values[row_of(name)] {
+        Value::Number(n) => *n,
+        other => panic!("{name} is not a number but {other:?}"),
+    };
+    let unsigned = |name: &str| u64::try_from(number(name)).unwrap_or(0);
+    let small = |name: &str| u32::try_from(number(name)).unwrap_or(u32::MAX);
+    commands::Limits {
+        list_max_listpack_size: i32::try_from(number("list-max-listpack-size"))
+            .expect("its range is an i32's"),
+        list_compress_depth: small("list-compress-depth"),
+        set_max_intset_entries: unsigned("set-max-intset-entries"),
+        set_max_listpack_entries: unsigned("set-max-listpack-entries"),
+        set_max_listpack_value: unsigned("set-max-listpack-value"),
+        hash_max_listpack_entries: unsigned("hash-max-listpack-entries"),
+        hash_max_listpack_value: unsigned("hash-max-listpack-value"),
+        zset_max_listpack_entries: unsigned("zset-max-listpack-entries"),
+        zset_max_listpack_value: unsigned("zset-max-listpack-value"),
+        stream_node_max_bytes: unsigned("stream-node-max-bytes"),
+        stream_node_max_entries: unsigned("stream-node-max-entries"),
+        hll_sparse_max_bytes: unsigned("hll-sparse-max-bytes"),
     }
 }
 
