@@ -5,7 +5,7 @@
 //! | `spec.rs` | the row: everything that the rest of the house wants to know about a command |
 //! | `call.rs` | what a handler is handed |
 //! | `error.rs` | every text that a client may see as an error |
-//! | `glob.rs` | patterns of KEYS, SCAN and PSUBSCRIBE |
+//! | `glob/` | patterns of KEYS, SCAN and PSUBSCRIBE |
 //! | `keys.rs` | where the keys stand in a request: locks, ACL, routing, GETKEYS |
 //! | `args.rs` | option words, numbers, expiry options |
 //! | `syntax.rs` | a row's `syntax` line as the argument tree of COMMAND DOCS |

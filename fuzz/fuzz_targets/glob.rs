@@ -1,4 +1,4 @@
-//! Glob patterns: our matcher against one that is written from the table in `commands/src/glob.rs`
+//! Glob patterns: our matcher against one that is written from the table in `commands/src/glob/mod.rs`
 //! with no thought for time, on inputs small enough for that; and any pattern against any text for
 //! crashes and hangs.
 //!
