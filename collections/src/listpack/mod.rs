@@ -31,7 +31,7 @@
 //! | `walk.rs` | positions, seeking, iterators |
 //! | `edit.rs` | everything that changes one |
 //! | `find.rs` | search |
-//!
+//! | `ziplist.rs`, `zipmap.rs` | its predecessors, read only |
 //!
 //! Source: the listpack specification (github.com/antirez/listpack); the widths of back lengths and
 //! the choice of forms as Redis 7 has them.
@@ -43,9 +43,13 @@ mod encoding;
 mod find;
 mod validate;
 mod walk;
+pub mod ziplist;
+pub mod zipmap;
 
 pub use element::Element;
 pub use walk::{At, Chunks, Iter};
+pub use ziplist::Ziplist;
+pub use zipmap::Zipmap;
 
 use std::fmt;
 
