@@ -100,7 +100,12 @@ impl Packed {
             }
             self.reserve(new)?;
             self.vec.resize(new, 0);
-            self.vec.copy_within(to..old, from + len);
+            if old - to == 1 {
+                // An end mark and nothing else: every append.
+                self.vec[new - 1] = self.vec[to];
+            } else {
+                self.vec.copy_within(to..old, from + len);
+            }
         } else if new < old {
             self.vec.copy_within(to..old, from + len);
             self.vec.truncate(new);

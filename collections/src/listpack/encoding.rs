@@ -122,16 +122,23 @@ impl<'e> Encoded<'e> {
         body + back_size(body)
     }
 
-    /// Writes the entry to the front of `into` and gives what is left of it.
+    /// Writes the entry to the front of `into` and gives what is left of it. Heads and back lengths
+    /// of one byte are nearly all there are, and a call for each would cost more than the byte.
     #[inline]
     pub(super) fn write<'b>(&self, into: &'b mut [u8]) -> &'b mut [u8] {
         let (head, rest) = into.split_at_mut(usize::from(self.head_len));
-        head.copy_from_slice(&self.head[..usize::from(self.head_len)]);
+        match head {
+            [tag] => *tag = self.head[0],
+            head => head.copy_from_slice(&self.head[..usize::from(self.head_len)]),
+        }
         let (data, rest) = rest.split_at_mut(self.data.len());
         data.copy_from_slice(self.data);
         let body = self.body();
         let (back, rest) = rest.split_at_mut(back_size(body));
-        write_back(body, back);
+        match back {
+            [size] => *size = body as u8,
+            back => write_back(body, back),
+        }
         rest
     }
 }
