@@ -13,6 +13,7 @@ pub mod integer;
 pub mod intset;
 pub mod listpack;
 mod packed;
+mod shared;
 pub mod sorted;
 mod sync;
 pub mod table;

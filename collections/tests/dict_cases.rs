@@ -38,8 +38,8 @@ fn filled(n: u32) -> Dict {
 }
 
 /// Bytes of a chunk's array and of the longest page that an honest hash makes here.
-const CHUNK: u64 = 128 * 40;
-const PAGE: u64 = 6 * 1024;
+const CHUNK: u64 = 128 * 32;
+const PAGE: u64 = 5 * 1024;
 
 #[test]
 fn a_write_under_a_clone_copies_one_bucket_and_one_chunk() {
@@ -140,8 +140,10 @@ fn every_element_has_the_same_chance() {
 fn popping_empties_a_dict_fairly_and_to_the_last() {
     let mut dict = filled(3000);
     let mut sum_of_first = 0_u64;
-    for i in 0..3000_u64 {
-        let popped = dict.pop_random(i.wrapping_mul(0x9e37_79b9_7f4a_7c15), |item| {
+    let mut state = 7_u64;
+    for i in 0..3000 {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        let popped = dict.pop_random(state, |item| {
             u32::from_be_bytes(item.key[6..10].try_into().expect("four bytes"))
         });
         let n = popped.expect("not empty yet");

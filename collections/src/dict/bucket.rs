@@ -1,7 +1,7 @@
 //! A bucket: a page, its long parts, and what must be known without touching the page.
 //!
 //! ```text
-//!   Bucket   page ──▶ counts | slots, records            page.rs, record.rs
+//!   Bucket   page ──▶ count | slots, records             page.rs, record.rs
 //!   (in the  longs ─▶ counts | [Some, None, Some ..]     only if there is a long part
 //!   chunk)   count             │           └─▶ Arc<Vec<u8>>
 //!            deadlines         └─▶ Arc<Vec<u8>>
@@ -15,7 +15,7 @@
 //! B4  `longs.bytes` is the sum of what the allocator gave for the parts.
 //!
 //! A clone of a bucket is two counts; what is changed afterwards is copied then, by
-//! `Arc::make_mut`: the page whole, and of the long parts the list.
+//! `make_mut`: the page whole, and of the long parts the list.
 //! Checked by: `Dict::check`, which the model test calls.
 
 use super::hash::{self, Hashing};
@@ -87,7 +87,7 @@ pub(super) struct Bucket {
 
 // The figure of `dict.md`.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Bucket>() == 40);
+const _: () = assert!(size_of::<Bucket>() == 32);
 
 /// A bucket's sums, for those of chunk and dict.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -132,7 +132,7 @@ impl Bucket {
             entries: self.len(),
             deadlines: self.deadlines(),
             used_bytes: self.used_bytes(),
-            page_bytes: page::heap_bytes(&self.page),
+            page_bytes: self.page.heap_bytes(),
             long_bytes: longs.map_or(0, |l| {
                 let list = size_of::<Longs>() + 2 * size_of::<usize>();
                 l.bytes
@@ -145,7 +145,7 @@ impl Bucket {
     /// Bytes that a change would copy because somebody else holds them too.
     pub(super) fn shared_bytes(&self) -> usize {
         // Only a figure: another holder may let go at this moment.
-        if Arc::strong_count(&self.page) > 1 {
+        if self.page.is_shared() {
             self.page.len()
         } else {
             0
@@ -268,7 +268,7 @@ impl Bucket {
             value = Part::Long(longs.put(part));
         }
         if same_shape {
-            let bytes = &mut Arc::make_mut(&mut self.page)[range];
+            let bytes = &mut self.page.make_mut()[range];
             let at = bytes.len() - value.len();
             value.write(&mut bytes[at..]);
             self.put_deadline(slot, deadline);
@@ -342,7 +342,7 @@ impl Bucket {
     fn put_deadline(&mut self, slot: usize, deadline: Option<i64>) {
         let Some(new) = deadline else { return };
         let range = page::record(&self.page, slot);
-        let bytes = &mut Arc::make_mut(&mut self.page)[range];
+        let bytes = &mut self.page.make_mut()[range];
         let old = record::deadline(bytes).expect("the caller saw one");
         record::put_deadline(bytes, new);
         if new <= self.earliest {
@@ -472,7 +472,7 @@ impl Bucket {
                 let longs = self.longs.get_or_insert_default();
                 let longs = Arc::make_mut(longs);
                 let range = page::record(&self.page, len);
-                let record = &mut Arc::make_mut(&mut self.page)[range];
+                let record = &mut self.page.make_mut()[range];
                 record::renumber(record, |number| longs.put(Arc::clone(parts.get(number))));
             }
         }

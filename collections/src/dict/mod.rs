@@ -3,7 +3,7 @@
 //! ```text
 //!   Dict ─ Vec ─▶ Arc<Chunk> Arc<Chunk> ..       128 buckets each, sums     chunk.rs
 //!                   └─▶ Bucket Bucket ..         counts, earliest deadline  bucket.rs
-//!                         ├─▶ Arc<[u8]>          slots .. records           page.rs, record.rs
+//!                         ├─▶ Shared             slots .. records           page.rs, record.rs
 //!                         └─▶ Arc<Longs> ─▶ Arc<Vec<u8>>   what is too long for a page
 //! ```
 //!
@@ -20,7 +20,7 @@
 //! D2  Each element is in the bucket that `hash::index` names for its hash, and keys are distinct.
 //! D3  `sums` are the sums over all buckets; `longest` is at or above each bucket's count.
 //! D4  A page, a list of long parts or a chunk changes only while its count and that of all above
-//!     is one. Safe code has no other way: `Arc::make_mut` down one descent (`change`).
+//!     is one. Safe code has no other way: `make_mut` down one descent (`change`).
 //!
 //! Why it is built so, and what was measured: `docs/design/dict.md`.
 //! Checked by: `check` under `tests/dict_model.rs`; `tests/dict_cases.rs`, `tests/dict_memory.rs`.

@@ -12,17 +12,16 @@
 //! P1  Offsets rise from slot to slot, and record `i` fills the bytes between the offset of slot
 //!     `i - 1` (0 for the first) and its own: there are no gaps, and no lengths are kept.
 //! P2  Slots and records do not overlap: `4·count + offset of the last <= len`.
-//! P3  With the two counts in front of it a page fills a size class of the allocator, the
-//!     smallest that holds it, or after removals up to two classes more.
+//! P3  A page fills a block of the arena, the smallest that holds it, or after removals a quarter
+//!     more at most.
 //!
 //! How many slots there are is the bucket's knowledge. Checked by: tests below, `tests/dict_model.rs`,
 //! bytes an element by `tests/dict_memory.rs`.
 
 use super::hash::TAG_BITS;
 use crate::Refused;
-use crate::table::classes::class_size;
+use crate::shared::Shared;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Bytes of a slot.
 pub(super) const SLOT: usize = 4;
@@ -30,36 +29,15 @@ const OFFSET_BITS: u32 = 32 - TAG_BITS;
 const OFFSET_MASK: u32 = (1 << OFFSET_BITS) - 1;
 /// The longest page. An honest hash never comes near it: see `dict.md`.
 const PAGE_MAX: usize = 1 << OFFSET_BITS;
-/// `Arc` keeps two counts before the bytes.
-const COUNTS: usize = 2 * size_of::<usize>();
 /// Slots compared at a time.
 const BLOCK: usize = 8;
 
-static ZEROS: [u8; 8192] = [0; 8192];
-
 /// The slots and records of a bucket.
-pub(super) type Page = Arc<[u8]>;
+pub(super) type Page = Shared;
 
-/// A page that holds nothing and costs no more than its counts.
+/// A page for a bucket that may get an element.
 pub(super) fn empty() -> Page {
-    Arc::from(&ZEROS[..0])
-}
-
-/// Bytes that the allocator gave for the page.
-pub(super) fn heap_bytes(page: &Page) -> usize {
-    class_size(COUNTS + page.len())
-}
-
-/// The page length that fills the smallest class holding `used` bytes (P3).
-fn length_for(used: usize) -> usize {
-    class_size(COUNTS + used) - COUNTS
-}
-
-fn blank(len: usize) -> Page {
-    match ZEROS.get(..len) {
-        Some(zeros) => Arc::from(zeros),
-        None => Arc::from(vec![0; len]),
-    }
+    Shared::zeroed(Shared::fitting(0))
 }
 
 #[inline]
@@ -146,7 +124,7 @@ pub(super) fn reserve(
         return Err(Refused::Size);
     }
     if used > page.len() {
-        resize(page, count, length_for(used));
+        resize(page, count, Shared::fitting(used));
     }
     Ok(())
 }
@@ -154,15 +132,15 @@ pub(super) fn reserve(
 /// Gives back what a page has become too long by, if that is worth a copy (P3).
 pub(super) fn shrink(page: &mut Page, count: usize) {
     let used = count * SLOT + tail(page, count);
-    if length_for(used + used / 4) < page.len() {
-        resize(page, count, length_for(used));
+    if Shared::fitting(used + used / 4) < page.len() {
+        resize(page, count, Shared::fitting(used));
     }
 }
 
 fn resize(page: &mut Page, count: usize, len: usize) {
     let (slots, tail) = (count * SLOT, tail(page, count));
-    let mut new = blank(len);
-    let bytes = Arc::get_mut(&mut new).expect("nobody else has it yet");
+    let mut new = Shared::zeroed(len);
+    let bytes = new.make_mut();
     bytes[..slots].copy_from_slice(&page[..slots]);
     bytes[len - tail..].copy_from_slice(&page[page.len() - tail..]);
     *page = new;
@@ -171,7 +149,7 @@ fn resize(page: &mut Page, count: usize, len: usize) {
 /// Appends a record of `len` bytes as slot `count`, for which `reserve` made room, and returns
 /// it to be filled.
 pub(super) fn append(page: &mut Page, count: usize, tag: u32, len: usize) -> &mut [u8] {
-    let page = Arc::make_mut(page);
+    let page = page.make_mut();
     let offset = tail(page, count) + len;
     let bits = u32::try_from(offset).expect("reserve keeps pages below their maximum");
     debug_assert!(
@@ -185,7 +163,7 @@ pub(super) fn append(page: &mut Page, count: usize, tag: u32, len: usize) -> &mu
 
 /// Removes record `i` of `count` and closes the gap.
 pub(super) fn remove(page: &mut Page, count: usize, i: usize) {
-    let page = Arc::make_mut(page);
+    let page = page.make_mut();
     let gone = record(page, i);
     let first = page.len() - tail(page, count);
     page.copy_within(first..gone.start, first + gone.len());

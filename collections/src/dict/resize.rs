@@ -18,7 +18,7 @@ use super::bucket::Bucket;
 use super::hash;
 
 /// Bytes of slots and records a bucket, on average, above which one splits. See the figures in `dict.md`.
-const TARGET_BYTES: usize = 1600;
+const TARGET_BYTES: usize = 1280;
 /// Elements a bucket, on average, above which one splits: tags to compare.
 const TARGET_ENTRIES: usize = 64;
 

@@ -62,7 +62,7 @@ const BLOCK_UNITS_MAX: usize = LISTS - 2;
 const ARENAS: usize = 16;
 
 /// What a segment of `bytes` really takes.
-pub(super) const fn block_bytes(bytes: usize) -> usize {
+pub(crate) const fn block_bytes(bytes: usize) -> usize {
     if is_arena_size(bytes) {
         (bytes + HEAD).next_multiple_of(UNIT)
     } else {
@@ -71,7 +71,7 @@ pub(super) const fn block_bytes(bytes: usize) -> usize {
 }
 
 /// The bytes that a segment may have without taking more than one of `bytes` does.
-pub(super) const fn payload_bytes(bytes: usize) -> usize {
+pub(crate) const fn payload_bytes(bytes: usize) -> usize {
     block_bytes(bytes) - if is_arena_size(bytes) { HEAD } else { 0 }
 }
 
@@ -80,7 +80,7 @@ const fn is_arena_size(bytes: usize) -> bool {
 }
 
 /// Allocates a block aligned to 8, uninitialised; `None` if the system refuses.
-pub(super) fn allocate(layout: Layout) -> Option<NonNull<u8>> {
+pub(crate) fn allocate(layout: Layout) -> Option<NonNull<u8>> {
     debug_assert!(layout.align() <= HEAD && layout.size() > 0);
     if !is_arena_size(layout.size()) {
         // SAFETY: the layout is not empty.
@@ -95,7 +95,7 @@ pub(super) fn allocate(layout: Layout) -> Option<NonNull<u8>> {
 ///
 /// # Safety
 /// It came from [`allocate`] with this layout, and nobody uses it any more.
-pub(super) unsafe fn free(block: NonNull<u8>, layout: Layout) {
+pub(crate) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     if !is_arena_size(layout.size()) {
         // SAFETY: the caller's promise; such a size came from the global allocator.
         return unsafe { dealloc(block.as_ptr(), layout) };

@@ -29,7 +29,7 @@
 //! (`handover.rs`). Checked by: `tests/table_model.rs` against std maps, `tests/handover_model.rs`
 //! under shuttle, `tests/table_threads.rs`, `Table::check`, AddressSanitizer.
 
-mod arena;
+pub(crate) mod arena;
 mod chunk;
 pub(crate) mod classes;
 mod element;
