@@ -1,6 +1,6 @@
 //! Parameters whose effect shows outside of the process: sockets, processors, signals, the kernel's
 //! books. Part of `server/tests/config_effects.rs`' list. Linux; what a machine does not have is left
-//! out with a line that says so.
+//! out with a line that says so, and is a failure in CI.
 
 mod common;
 
@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -123,26 +124,154 @@ fn threads_are_counted_and_bound() {
     });
 }
 
+/// What this machine lacks for a test: said, and in CI, which has it, a failure.
+fn left_out(what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "CI has no {what}");
+    eprintln!("left out: this machine has no {what}");
+}
+
+/// Starts a server after `prepare`, a piece of shell, in a mount namespace of its own; `None` where the
+/// system grants none. `$0` is the server's folder.
+fn start_in_own_mounts(prepare: &str, options: &[&str]) -> Option<Process> {
+    let flags = [&["--mount"][..], &["--mount", "--map-root-user"]];
+    let is_granted = |flags: &&&[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(**flags).arg("true");
+        command.output().is_ok_and(|done| done.status.success())
+    };
+    let Some(flags) = flags.iter().find(is_granted) else {
+        left_out("mount namespace to give (unshare --mount)");
+        return None;
+    };
+    let script = format!("set -e; {prepare}; exec \"$@\"");
+    Some(Process::start_with(options, |command| {
+        let folder = command.get_current_dir().expect("set by the harness");
+        let log = std::fs::File::options()
+            .append(true)
+            .open(folder.join("log"))
+            .expect("the log");
+        let mut unshare = Command::new("unshare");
+        unshare
+            .args(*flags)
+            .args(["sh", "-c", &script])
+            .arg(folder)
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(folder)
+            .stdin(std::process::Stdio::null())
+            .stdout(log.try_clone().expect("the same file"))
+            .stderr(log);
+        *command = unshare;
+    }))
+}
+
+/// In a world in which the kernel hands out huge pages unasked; what it then does with us is its own
+/// word in `/proc`.
 #[test]
 fn huge_pages_are_switched_off() {
-    let setting = read(Path::new("/sys/kernel/mm/transparent_hugepage/enabled"));
-    if !setting.contains("[always]") {
-        eprintln!("left out: this machine hands out no huge pages unasked");
-        return;
+    const SETTING: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+    if !Path::new(SETTING).exists() {
+        return left_out("kernel with huge pages");
     }
+    let prepare =
+        format!("echo '[always] madvise never' > always; mount --bind \"$0\"/always {SETTING}");
     for (value, enabled) in [("yes", "0"), ("no", "1")] {
-        let server = Process::start(&["--disable-thp", value]);
+        let Some(server) = start_in_own_mounts(&prepare, &["--disable-thp", value]) else {
+            return;
+        };
         until("it is ready", || server.log().contains("Ready"));
+        // A small server has none anyway; from eight megabytes on it would.
+        assert_eq!(server.ask("SETRANGE k 20000000 x"), ":20000001");
         let threads = of_threads(server.child.id(), "THP_enabled:");
         assert!(
             threads.iter().all(|(_, field)| field == enabled),
-            "{threads:?}"
+            "{value}: {threads:?}"
         );
         assert_eq!(
             server.log().contains("Transparent Huge Pages"),
             value == "no"
         );
     }
+}
+
+/// What the kernel's tables say of the socket that listens at `port`.
+fn listener(port: u16) -> Option<String> {
+    let filter = format!("sport = :{port}");
+    let shown = Command::new("ss")
+        .args(["-H", "-t", "-l", "-n", "-e", &filter])
+        .output();
+    match shown {
+        Ok(shown) if shown.status.success() => {
+            Some(String::from_utf8_lossy(&shown.stdout).into_owned())
+        }
+        _ => {
+            left_out("ss (iproute2)");
+            None
+        }
+    }
+}
+
+#[test]
+fn the_kernel_keeps_so_many_newcomers_waiting() {
+    for backlog in [7, 99] {
+        let server = Process::start(&["--tcp-backlog", &backlog.to_string()]);
+        let Some(line) = listener(server.port) else {
+            return;
+        };
+        // State, connections that wait, how many may.
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        assert_eq!(fields.get(2), Some(&&*backlog.to_string()), "{line}");
+    }
+}
+
+#[test]
+fn sockets_are_marked_for_the_firewall() {
+    let server = Process::start(&["--socket-mark-id", "77"]);
+    let Some(line) = listener(server.port) else {
+        return;
+    };
+    if server.log().contains("socket-mark-id") || !line.contains("fwmark:") {
+        return left_out("right to mark sockets (CAP_NET_ADMIN)");
+    }
+    assert!(line.contains("fwmark:0x4d"), "{line}");
+    let plain = Process::start(&[]);
+    let line = listener(plain.port).expect("there was one a moment ago");
+    assert!(!line.contains("fwmark:"), "{line}");
+}
+
+/// The default is loopback, is known as the default, and can be taken away.
+#[test]
+fn nobody_but_this_machine_by_default() {
+    let server = Process::start_with(&["--enable-protected-configs", "yes"], |command| {
+        let folder = command.get_current_dir().expect("set by the harness");
+        std::fs::write(folder.join("conf"), "loglevel verbose\n").expect("a file");
+        let words: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+        let mut with_file = Command::new(command.get_program());
+        with_file
+            .arg("conf")
+            .args(words)
+            .current_dir(folder)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::fs::File::create(folder.join("log")).expect("the log"));
+        *command = with_file;
+    });
+    let binds = || {
+        let text = read(&server.path("conf"));
+        text.lines().filter(|l| l.starts_with("bind")).count()
+    };
+    let mut client = Client::connect(server.address());
+    assert_eq!(client.ask("CONFIG GET bind"), "bind 127.0.0.1 -::1");
+    assert_eq!(client.ask("CONFIG REWRITE"), "+OK");
+    assert_eq!(binds(), 0, "a default is not written");
+    assert_eq!(client.ask("CONFIG SET bind ''"), "+OK");
+    assert_eq!(client.ask("CONFIG GET bind"), "bind ");
+    until("nobody listens", || {
+        TcpStream::connect(server.address()).is_err()
+    });
+    assert_eq!(client.ask("CONFIG REWRITE"), "+OK");
+    assert_eq!(binds(), 1, "no address at all is none");
+    assert_eq!(client.ask("CONFIG SET bind 127.0.0.1"), "+OK");
+    assert_eq!(server.ask("PING"), "+PONG");
 }
 
 #[test]
@@ -278,29 +407,33 @@ fn one_seed_makes_one_order() {
     assert_ne!(first, order("pear"));
 }
 
+/// `/dev` of its own, in which the system's log is a socket of ours.
 #[test]
 fn lines_go_to_the_system_log_too() {
-    let path = Path::new("/dev/log");
-    // Where a system log runs, its socket is not ours to take.
-    let Ok(socket) = UnixDatagram::bind(path) else {
-        eprintln!("left out: /dev/log cannot be bound");
-        return;
-    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("log");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
     socket
         .set_read_timeout(Some(common::DEADLINE))
         .expect("a timeout");
-    let server = Process::start(&[
+    let prepare = format!(
+        "mount -t tmpfs tmpfs /dev; ln -s '{}' /dev/log",
+        path.display()
+    );
+    let options = [
         "--syslog-enabled",
         "yes",
         "--syslog-ident",
         "ours",
         "--syslog-facility",
         "local5",
-    ]);
+    ];
+    let Some(server) = start_in_own_mounts(&prepare, &options) else {
+        return;
+    };
     let mut bytes = [0; 2048];
     let n = socket.recv(&mut bytes).expect("a line");
     let line = String::from_utf8_lossy(&bytes[..n]).into_owned();
-    std::fs::remove_file(path).expect("our own socket");
     // local5 is 21; a notice is 5.
     assert!(line.starts_with(&format!("<{}>", 21 * 8 + 5)), "{line}");
     assert!(

@@ -4,7 +4,7 @@
 //! written by a thread of its own that may get stuck: after [`INFO_WAIT`] the few figures that need no
 //! lock stand in its place. The other sections only try locks, and leave out what cannot be had.
 //!
-//! Checked by: redstart-server/tests/crash.rs.
+//! Checked by: tests below, redstart-server/tests/crash.rs.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
@@ -109,4 +109,50 @@ pub fn report(server: &Arc<Server>, put: os::crash::Put<'_>) {
         "CONFIG DEBUG OUTPUT",
         &server.config.debug_lines().unwrap_or_default(),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn info_gives_way_to_what_needs_no_lock() {
+        let server = crate::Server::new(
+            crate::Start {
+                workers: 1,
+                renames: Vec::new(),
+                seed: 1,
+                run_id: "7".repeat(40),
+                port: 0,
+            },
+            crate::Live::default(),
+        )
+        .expect("nothing is renamed");
+        let sections = || {
+            let mut text = Vec::new();
+            report(&server, &mut |bytes: &[u8]| text.extend_from_slice(bytes));
+            String::from_utf8_lossy(&text).into_owned()
+        };
+        let whole = sections();
+        // INFO sums rates up; the crashed thread was just about to.
+        let held = server.rates.lock();
+        let began = std::time::Instant::now();
+        let short = sections();
+        drop(held);
+        assert!(began.elapsed() >= INFO_WAIT && began.elapsed() < 10 * INFO_WAIT);
+        for part in [
+            "------ INFO OUTPUT ------",
+            "redis_version:",
+            "redstart_version:",
+            &format!("process_id:{}", std::process::id()),
+            &format!("run_id:{}", "7".repeat(40)),
+            "used_memory_rss:",
+            "------ CONFIG DEBUG OUTPUT ------",
+        ] {
+            for text in [&whole, &short] {
+                assert_eq!(text.matches(part).count(), 1, "{part} in {text}");
+            }
+        }
+        assert!(whole.contains("# Stats") && !short.contains("# Stats"));
+    }
 }

@@ -18,6 +18,53 @@ fn crowd(clients: usize) -> (TestServer, Vec<Client>) {
     (server, clients)
 }
 
+/// The pattern that Redis 8.0's own tests match, field by field; 7.0's has no `watch=`. `fd` is a
+/// descriptor of this very process.
+#[test]
+fn a_client_s_line_has_redis_8_s_fields_in_their_order() {
+    let (_server, mut clients) = crowd(1);
+    let check = |line: &str, command: &str| {
+        let line = line.trim_start_matches('$').trim_end();
+        let names: Vec<&str> = line
+            .split(' ')
+            .map(|field| field.split_once('=').expect("name=value").0)
+            .collect();
+        assert_eq!(
+            names.join(" "),
+            "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free argv-mem \
+             multi-mem rbs rbp obl oll omem tot-mem events cmd user redir resp lib-name lib-ver \
+             io-thread tot-net-in tot-net-out tot-cmds"
+        );
+        let value = |name: &str| {
+            let field = line.split(' ').find_map(|f| f.strip_prefix(name));
+            field.expect("it is there").to_owned()
+        };
+        for (name, expected) in [
+            ("db=", "0"),
+            ("multi=", "-1"),
+            ("watch=", "2"),
+            ("flags=", "N"),
+            ("user=", "default"),
+            ("resp=", "2"),
+            ("cmd=", command),
+        ] {
+            assert_eq!(value(name), expected, "{name} in {line}");
+        }
+        let descriptor: i64 = value("fd=").parse().expect("a number");
+        assert!(descriptor > 0, "{line}");
+        // Where the system shows a process its descriptors.
+        if std::path::Path::new("/proc/self/fd").exists() {
+            let target = std::fs::read_link(format!("/proc/self/fd/{descriptor}"));
+            let target = target.expect("it is ours").to_string_lossy().into_owned();
+            assert!(target.starts_with("socket:"), "{target}");
+        }
+    };
+    let client = &mut clients[0];
+    assert_eq!(client.line("WATCH a b a"), "+OK");
+    check(&client.line("CLIENT INFO"), "client|info");
+    check(&client.line("CLIENT LIST"), "client|list");
+}
+
 #[test]
 fn who_is_killed_runs_nothing_more_on_whatever_worker() {
     let (server, mut clients) = crowd(12);

@@ -1,7 +1,7 @@
 //! Every parameter that is not in docs/compat.md has an effect, and here it is seen.
 //!
 //! [`EFFECTS`] says for each parameter where: `Here` is a test below, `Process` one in
-//! `redstart-server/tests`, `Unit` one beside the code (its name follows). A parameter without a row,
+//! `redstart-server/tests`, `Time` one of `config_time.rs`, `Unit` one beside the code (its name follows). A parameter without a row,
 //! or a row without a parameter, fails `every_parameter_has_its_test`.
 
 mod common;
@@ -20,9 +20,10 @@ static ALLOCATOR: os::alloc::Counting = os::alloc::Counting;
 enum Seen {
     Here,
     Process,
+    Time,
     Unit(&'static str),
 }
-use Seen::{Here, Process, Unit};
+use Seen::{Here, Process, Time, Unit};
 
 const EFFECTS: &[(&str, Seen)] = &[
     ("bind", Here),
@@ -31,14 +32,11 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("unixsocketperm", Process),
     ("unixsocketgroup", Process),
     ("protected-mode", Unit("server/tests/strangers.rs")),
-    ("tcp-backlog", Unit("listening options, below; io sets it")),
+    ("tcp-backlog", Process),
     ("tcp-keepalive", Process),
     ("timeout", Here),
     ("maxclients", Here),
-    (
-        "socket-mark-id",
-        Unit("listening options, below; io sets the mark"),
-    ),
+    ("socket-mark-id", Process),
     ("client-query-buffer-limit", Here),
     ("client-output-buffer-limit", Here),
     ("proto-max-bulk-len", Here),
@@ -60,10 +58,7 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("shutdown-timeout", Process),
     ("shutdown-on-sigint", Process),
     ("shutdown-on-sigterm", Process),
-    (
-        "hz",
-        Unit("config::apply::hints_are_brought_into_range; worker::cron runs by it"),
-    ),
+    ("hz", Time),
     (
         "dynamic-hz",
         Unit("live::many_connections_make_timers_run_more_often"),
@@ -104,16 +99,10 @@ const EFFECTS: &[(&str, Seen)] = &[
     ),
     ("databases", Here),
     ("hash-seed", Process),
-    (
-        "active-expire-effort",
-        Unit("below: it reaches worker::cron's share of the time"),
-    ),
+    ("active-expire-effort", Time),
     ("maxmemory", Here),
     ("maxmemory-policy", Here),
-    (
-        "lfu-decay-time",
-        Unit("below: it reaches the store, whose tests let time pass"),
-    ),
+    ("lfu-decay-time", Time),
     ("lfu-log-factor", Here),
     ("rdbcompression", Here),
 ];
@@ -139,17 +128,12 @@ fn every_parameter_has_its_test() {
 #[test]
 fn values_reach_those_who_use_them() {
     let config = Config::from_text(
-        b"latency-tracking-info-percentiles 1 99.99\nactive-expire-effort 7\n\
-          lfu-decay-time 9\nsocket-mark-id 77\ntcp-backlog 12\navailability-zone here",
+        b"latency-tracking-info-percentiles 1 99.99\navailability-zone here",
         &|_| false,
     )
     .expect("valid");
     let live = config.live();
-    assert_eq!(live.active_expire_effort, 7);
     assert_eq!(*live.latency_percentiles, [1.0, 99.99]);
-    assert_eq!(live.settings.lfu_decay_minutes, 9);
-    let options = config.listening().expect("addresses alone").options;
-    assert_eq!((options.mark, options.backlog), (77, 12));
     assert_eq!(config.string("availability-zone"), "here");
 }
 

@@ -49,7 +49,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "unit",
         about: "unit and model tests of all crates",
-        prepare: nothing,
+        prepare: kernel_tools,
         run: unit,
     },
     Stage {
@@ -319,6 +319,18 @@ fn watched(command: &mut Command, mut see: impl FnMut(&str)) -> Res<()> {
 
 fn play_transcripts(_: &mut Notes) -> Res<()> {
     transcripts::main(&[])
+}
+
+/// What the tests of the kernel's books ask it with. Where it cannot be had those tests say so
+/// themselves, and the others need none of it.
+fn kernel_tools() -> Res<()> {
+    let is_lacking = ["ss", "unshare"]
+        .iter()
+        .any(|name| sh::which(name).is_none());
+    if is_lacking && sh::which("apt-get").is_some() {
+        let _: Res<()> = debian::install(&["iproute2", "util-linux"]);
+    }
+    Ok(())
 }
 
 fn prlimit() -> Res<()> {

@@ -227,6 +227,11 @@ fn book(change: isize) {
     }
 }
 
+/// Huge pages are not to come back with the need (`disable-thp`).
+pub(crate) fn keep_huge_pages_off() {
+    system::keep_huge_pages_off();
+}
+
 #[cold]
 fn flush(at: usize, net: isize) {
     let total = TOTAL.fetch_add(net, Relaxed) + net;

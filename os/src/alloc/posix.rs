@@ -75,6 +75,11 @@ mod huge {
         }
     }
 
+    /// Somebody wants none, however much there is.
+    pub(in super::super) fn stay_off() {
+        SWITCHED_OFF.store(false, Relaxed);
+    }
+
     #[cold]
     pub(in super::super) fn on() {
         if SWITCHED_OFF.swap(false, Relaxed) {
@@ -88,6 +93,8 @@ mod huge {
 #[cfg(not(target_os = "linux"))]
 mod huge {
     pub(in super::super) fn on() {}
+    pub(in super::super) fn stay_off() {}
 }
 
 pub(super) use huge::on as allow_huge_pages;
+pub(super) use huge::stay_off as keep_huge_pages_off;

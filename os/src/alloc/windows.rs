@@ -37,3 +37,4 @@ pub(super) fn refused() -> (usize, u64) {
 
 /// Windows gives large pages only to those who may lock memory: there is nothing to allow.
 pub(super) fn allow_huge_pages() {}
+pub(super) fn keep_huge_pages_off() {}

@@ -122,7 +122,11 @@ pub fn set_oom_score(score: OomScore) -> io::Result<()> {
 /// Switches huge pages off for this process; whether that worked.
 #[must_use]
 pub fn disable_huge_pages() -> bool {
-    system::disable_huge_pages()
+    let done = system::disable_huge_pages();
+    if done {
+        crate::alloc::keep_huge_pages_off();
+    }
+    done
 }
 
 /// Who started us and wants to be told when we are ready.

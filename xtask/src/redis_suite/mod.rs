@@ -60,7 +60,7 @@ pub(crate) const UNITS: &[&str] = &[
 ];
 
 /// Debian packages that the suite needs.
-pub(crate) const PACKAGES: &[&str] = &["tcl", "redis-tools", "dpkg-dev", "iproute2"];
+pub(crate) const PACKAGES: &[&str] = &["tcl", "redis-tools", "dpkg-dev", "iproute2", "hostname"];
 
 /// Parameters that later releases have and that are fixed at the start: `CONFIG sanity` sets every
 /// parameter to what it is, apart from those that its list names, and that list is of 7.0. These are

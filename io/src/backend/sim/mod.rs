@@ -344,7 +344,7 @@ impl Driver for SimLoop {
     }
 
     fn monotonic(&self) -> Duration {
-        self.net.now()
+        self.net.read_clock()
     }
 
     fn unix_time(&self) -> Duration {

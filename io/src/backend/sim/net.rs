@@ -183,6 +183,8 @@ struct Shared {
     now_ns: AtomicU64,
     /// What to add to it to have the wall clock's time; below zero when a test sets that far back.
     wall_offset_ns: AtomicI64,
+    /// What a reading of the clock costs.
+    step_ns: AtomicU64,
     /// Numbers for loops, connections and ports.
     numbers: AtomicU64,
     schedule: Mutex<Schedule>,
@@ -224,6 +226,7 @@ impl Net {
             threaded,
             now_ns: AtomicU64::new(0),
             wall_offset_ns,
+            step_ns: AtomicU64::new(0),
             numbers: AtomicU64::new(1),
             schedule: Mutex::default(),
             listeners: Mutex::default(),
@@ -251,6 +254,24 @@ impl Net {
             return real_monotonic();
         }
         Duration::from_nanos(self.shared.now_ns.load(Ordering::Relaxed))
+    }
+
+    /// From here on a virtual clock moves by so much whenever a loop reads it, as if the work between
+    /// two readings had taken that long. Work is free otherwise.
+    pub fn set_clock_step(&self, step: Duration) {
+        let step = u64::try_from(step.as_nanos()).expect("within 500 years");
+        // Relaxed, as the clock itself.
+        self.shared.step_ns.store(step, Ordering::Relaxed);
+    }
+
+    /// A loop reads the clock.
+    pub(super) fn read_clock(&self) -> Duration {
+        // Relaxed: see above.
+        let step = self.shared.step_ns.load(Ordering::Relaxed);
+        if step > 0 {
+            self.advance(Duration::from_nanos(step));
+        }
+        self.now()
     }
 
     /// What the wall clock says.
