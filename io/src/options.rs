@@ -109,10 +109,12 @@ pub(crate) fn bind(at: &ListenAt, options: &ListenOptions) -> io::Result<Socket>
     let protocol = matches!(at, ListenAt::Tcp(_)).then_some(Protocol::TCP);
     let socket = Socket::new(domain, Type::STREAM, protocol)?;
     if let ListenAt::Tcp(ip) = at {
-        // Elsewhere this lets a new server have the port while old connections die out; on Windows
-        // the same option would let a stranger take a port in use.
+        // Lets a new server have the port while old connections die out. On Windows that needs no
+        // option, and the one of this name would share the port with whoever asks.
         #[cfg(not(windows))]
         socket.set_reuse_address(true)?;
+        #[cfg(windows)]
+        crate::backend::own_address(&socket)?;
         if ip.is_ipv6() {
             socket.set_only_v6(true)?;
         }

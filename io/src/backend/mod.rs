@@ -4,8 +4,11 @@
 mod iocp;
 #[cfg(unix)]
 mod readiness;
+mod shared;
 #[cfg(windows)]
 pub use iocp::Loop;
+#[cfg(windows)]
+pub(crate) use iocp::own_address;
 #[cfg(unix)]
 pub use readiness::Loop;
 

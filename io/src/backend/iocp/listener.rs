@@ -3,7 +3,6 @@
 
 use super::op::{self, Done, Op, Started, update_accepted};
 use super::{Loop, Thing};
-use crate::driver::{ACCEPT_PAUSE, real_monotonic};
 use crate::socket::Kind;
 use crate::{Address, Completion, Socket, Token};
 use std::io;
@@ -136,15 +135,14 @@ impl Loop {
 
     /// Accepting fails for a reason that only time can mend.
     fn rest(&mut self, token: Token, error: io::Error, out: &mut Vec<Completion>) {
-        if self.resting.iter().any(|&(_, t)| t == token) {
+        if self.resting.has(token) {
             return;
         }
         if let Some(Thing::Listener(listener)) = self.things.get_mut(token) {
             // Not to be filled before its rest is over.
             listener.queued = true;
         }
-        self.resting
-            .push_back((real_monotonic() + ACCEPT_PAUSE, token));
+        self.resting.add(token);
         out.push(Completion::AcceptPaused {
             listener: token,
             error,

@@ -36,7 +36,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use crate::driver::{LINGER, real_monotonic};
+use crate::backend::shared::{Flush, SERVED_PER_TURN, Waits, Want, sleep, until_first};
+use crate::driver::{ACCEPT_PAUSE, LINGER, real_monotonic};
 use crate::options::bind;
 use crate::pool::Pool;
 use crate::socket::{Kind, os_local};
@@ -46,7 +47,9 @@ use crate::{
     SocketOptions, Token, Waker,
 };
 use listener::Listener;
+pub(crate) use op::own_address;
 use op::{Done, Op, Started};
+use output::SEND_PAUSE;
 use port::Port;
 use std::collections::VecDeque;
 use std::io;
@@ -54,11 +57,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::windows::io::AsRawSocket;
 use std::sync::Arc;
 use std::time::Duration;
-use stream::{Flush, Stream, Want};
+use stream::Stream;
 
-/// Streams and listeners served in one turn; the rest has its turn next. Bounds the pool buffers
-/// that are out at once.
-const SERVED_PER_TURN: usize = 512;
 /// Pool buffers that the kernel may have at once: 1 MiB.
 const LENT_MAX: usize = 64;
 /// How long a loop that ends waits for the kernel to let go of its blocks.
@@ -76,13 +76,13 @@ pub struct Loop {
     /// What has something to do without waiting.
     ready: VecDeque<Token>,
     /// Streams that close politely, by their deadline.
-    dying: VecDeque<(Duration, Token)>,
+    dying: Waits,
     /// How many things in the table are dying.
     dying_live: usize,
     /// Listeners that rest, by the end of their rest.
-    resting: VecDeque<(Duration, Token)>,
+    resting: Waits,
     /// Streams whose output rests, by the end of its rest.
-    short: VecDeque<(Duration, Token)>,
+    short: Waits,
     /// Blocks that the kernel has (S3).
     in_flight: usize,
     /// Pool buffers that the kernel has.
@@ -102,10 +102,10 @@ impl Loop {
             port,
             things: Slots::new(),
             ready: VecDeque::new(),
-            dying: VecDeque::new(),
+            dying: Waits::new(LINGER),
             dying_live: 0,
-            resting: VecDeque::new(),
-            short: VecDeque::new(),
+            resting: Waits::new(ACCEPT_PAUSE),
+            short: Waits::new(SEND_PAUSE),
             in_flight: 0,
             lent: 0,
             done: Vec::new(),
@@ -319,35 +319,22 @@ impl Loop {
         }
     }
 
-    /// The time until the first deadline of the loop's own, if there is one.
-    fn until_deadline(&self) -> Option<Duration> {
-        let first = [self.dying.front(), self.resting.front(), self.short.front()]
-            .into_iter()
-            .flatten()
-            .map(|d| d.0)
-            .min()?;
-        Some(first.saturating_sub(real_monotonic()))
-    }
-
     fn pass_deadlines(&mut self) {
         if self.dying.is_empty() && self.resting.is_empty() && self.short.is_empty() {
             return;
         }
         let now = real_monotonic();
-        while self.dying.front().is_some_and(|&(at, _)| at <= now) {
-            let (_, token) = self.dying.pop_front().expect("just seen");
+        while let Some(token) = self.dying.due(now) {
             if self.things.get(token).is_some() {
                 self.remove(token);
                 self.dying_live -= 1;
             }
         }
-        while self.resting.front().is_some_and(|&(at, _)| at <= now) {
-            let (_, token) = self.resting.pop_front().expect("just seen");
+        while let Some(token) = self.resting.due(now) {
             // It is marked as queued since its rest began.
             self.ready.push_back(token);
         }
-        while self.short.front().is_some_and(|&(at, _)| at <= now) {
-            let (_, token) = self.short.pop_front().expect("just seen");
+        while let Some(token) = self.short.due(now) {
             self.queue(token);
         }
     }
@@ -442,14 +429,9 @@ impl Driver for Loop {
 
     fn cancel(&mut self, token: Token) {
         let stream = self.stream(token);
-        match std::mem::take(&mut stream.want) {
-            // The buffer comes back in order, from `wait`.
-            Want::Into(buf) | Want::GivenBack(buf) => {
-                stream.want = Want::GivenBack(buf);
-                self.queue(token);
-            }
-            // A probe may go on: it serves the next operation.
-            Want::Nothing | Want::Pool | Want::Readable => {}
+        // A probe may go on: it serves the next operation.
+        if stream.want.cancel() {
+            self.queue(token);
         }
     }
 
@@ -495,7 +477,7 @@ impl Driver for Loop {
         stream.want = Want::Nothing;
         stream.readable = true;
         self.dying_live += 1;
-        self.dying.push_back((real_monotonic() + LINGER, token));
+        self.dying.add(token);
         self.go_on_dying(token);
     }
 
@@ -528,11 +510,8 @@ impl Driver for Loop {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, out: &mut Vec<Completion>) -> io::Result<()> {
-        let timeout = match (timeout, self.until_deadline()) {
-            _ if !self.ready.is_empty() => Some(Duration::ZERO),
-            (Some(theirs), Some(ours)) => Some(theirs.min(ours)),
-            (theirs, ours) => theirs.or(ours),
-        };
+        let ours = until_first(&[&self.dying, &self.resting, &self.short]);
+        let timeout = sleep(!self.ready.is_empty(), timeout, ours);
         let sleeps = timeout != Some(Duration::ZERO) && self.waker.may_sleep();
         let timeout = if sleeps {
             timeout

@@ -22,10 +22,11 @@ use std::os::windows::io::AsRawSocket;
 use std::ptr::null_mut;
 use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::Networking::WinSock::{
-    AcceptEx, LPFN_CONNECTEX, SIO_GET_EXTENSION_FUNCTION_POINTER, SO_PROTOCOL_INFOW,
-    SO_UPDATE_ACCEPT_CONTEXT, SO_UPDATE_CONNECT_CONTEXT, SOCKADDR_STORAGE, SOCKET, SOL_SOCKET,
-    WSA_IO_PENDING, WSABUF, WSAGetLastError, WSAGetOverlappedResult, WSAID_CONNECTEX, WSAIoctl,
-    WSAPROTOCOL_INFOW, WSARecv, WSASend, XP1_IFS_HANDLES, getsockopt, setsockopt,
+    AcceptEx, LPFN_CONNECTEX, SIO_GET_EXTENSION_FUNCTION_POINTER, SO_EXCLUSIVEADDRUSE,
+    SO_PROTOCOL_INFOW, SO_UPDATE_ACCEPT_CONTEXT, SO_UPDATE_CONNECT_CONTEXT, SOCKADDR_STORAGE,
+    SOCKET, SOL_SOCKET, WSA_IO_PENDING, WSABUF, WSAGetLastError, WSAGetOverlappedResult,
+    WSAID_CONNECTEX, WSAIoctl, WSAPROTOCOL_INFOW, WSARecv, WSASend, XP1_IFS_HANDLES, getsockopt,
+    setsockopt,
 };
 use windows_sys::Win32::Storage::FileSystem::SetFileCompletionNotificationModes;
 use windows_sys::Win32::System::IO::{CancelIoEx, OVERLAPPED, OVERLAPPED_ENTRY};
@@ -370,6 +371,28 @@ pub(super) fn update_accepted(
             SO_UPDATE_ACCEPT_CONTEXT,
             (&raw const listener).cast(),
             size_of_val(&listener) as i32,
+        )
+    };
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(last_error())
+    }
+}
+
+/// No other socket gets an address that overlaps with this one's, whatever the other asks for. Without
+/// it a stranger's SO_REUSEADDR could take a port in use, and the wildcard beside an address. To be
+/// called before the socket is bound.
+pub(crate) fn own_address(socket: &socket2::Socket) -> io::Result<()> {
+    let yes: i32 = 1;
+    // SAFETY: the value is alive and as long as is said.
+    let failed = unsafe {
+        setsockopt(
+            raw(socket),
+            SOL_SOCKET,
+            SO_EXCLUSIVEADDRUSE,
+            (&raw const yes).cast(),
+            size_of_val(&yes) as i32,
         )
     };
     if failed == 0 {

@@ -11,9 +11,9 @@
 //! Checked by: conformance (slow_reader, reset_mid_send, large_payload), `tests.rs`.
 
 use super::op::{Op, Started};
-use super::stream::{self, FLUSH_BYTES_MAX, PART_BYTES_MAX};
+use super::stream::{self, PART_BYTES_MAX};
 use super::{Loop, Thing};
-use crate::driver::real_monotonic;
+use crate::backend::shared::FLUSH_BYTES_MAX;
 use crate::{Chunks, Completion, Token};
 use std::io;
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl Loop {
             return self.send_parts(token, chunks);
         }
         stream.sending = Some(chunks);
-        self.short.push_back((real_monotonic() + SEND_PAUSE, token));
+        self.short.add(token);
         None
     }
 

@@ -2,6 +2,7 @@
 //! receive, flush, die.
 
 use super::op::SLICES;
+use crate::backend::shared::{FLUSH_BYTES_MAX, Flush, Want};
 use crate::pool::{Pool, receive_once};
 use crate::{Address, Chunks, Completion, Token};
 use std::io::{self, IoSlice};
@@ -13,23 +14,6 @@ use windows_sys::Win32::Networking::WinSock::WSAENOBUFS;
 pub(super) const PART_BYTES_MAX: usize = 1 << 20;
 /// A part this small is tried again later rather than made smaller.
 const PART_BYTES_MIN: usize = 4 << 10;
-/// Bytes of one connection's output in one turn, while the peer takes them.
-pub(super) const FLUSH_BYTES_MAX: usize = 4 << 20;
-
-/// What is asked for.
-#[derive(Debug, Default)]
-pub(super) enum Want {
-    #[default]
-    Nothing,
-    /// Bytes in a pool buffer.
-    Pool,
-    /// Bytes at the end of this one.
-    Into(Vec<u8>),
-    /// Only to be told.
-    Readable,
-    /// Cancelled: the buffer is to be given back.
-    GivenBack(Vec<u8>),
-}
 
 /// What a receive of the kernel's has brought before it was asked for, or between.
 #[derive(Debug, Default)]
@@ -40,16 +24,6 @@ pub(super) enum Early {
     Bytes(Vec<u8>),
     /// Why there are none. The system may have forgotten since.
     Failed(io::Error),
-}
-
-/// How far a flush came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flush {
-    All,
-    /// The kernel takes no more now.
-    Blocked,
-    /// The kernel would take more, but others wait.
-    Enough,
 }
 
 #[derive(Debug)]
@@ -121,7 +95,7 @@ impl Stream {
     /// Whether a receiving operation can end now.
     #[inline]
     pub(super) fn can_receive(&self) -> bool {
-        self.readable || matches!(self.want, Want::GivenBack(_))
+        self.readable || self.want.is_given_back()
     }
 
     /// A receive into `buf`, of the pool, has ended.
@@ -141,35 +115,22 @@ impl Stream {
     /// Does what is asked for, as far as that is possible now.
     #[inline]
     pub(super) fn receive(&mut self, token: Token, pool: &mut Pool) -> Option<Completion> {
-        let (mut buf, pooled) = match std::mem::take(&mut self.want) {
-            Want::Nothing => return None,
-            Want::Pool if matches!(self.early, Early::Bytes(_)) => {
-                let Early::Bytes(buf) = std::mem::take(&mut self.early) else {
-                    unreachable!("just matched")
-                };
-                self.readable = self.ended || buf.len() == buf.capacity();
-                let result = Ok(buf.len());
-                return Some(Completion::Received { token, buf, result });
-            }
-            Want::Readable => return Some(Completion::Readable { token }),
-            Want::GivenBack(buf) => {
-                let result = Err(crate::cancelled());
-                return Some(Completion::Received { token, buf, result });
-            }
-            Want::Pool => (pool.take(), true),
-            Want::Into(buf) => (buf, false),
-        };
-        match self.receive_now(&mut buf, pool) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.want = if pooled {
-                    pool.give(buf);
-                    Want::Pool
-                } else {
-                    Want::Into(buf)
-                };
+        if matches!((&self.want, &self.early), (Want::Pool, Early::Bytes(_))) {
+            let Early::Bytes(buf) = std::mem::take(&mut self.early) else {
+                unreachable!("just matched")
+            };
+            self.want = Want::Nothing;
+            self.readable = self.ended || buf.len() == buf.capacity();
+            let result = Ok(buf.len());
+            return Some(Completion::Received { token, buf, result });
+        }
+        let want = std::mem::take(&mut self.want);
+        match want.end(token, pool, |buf, pool| self.receive_now(buf, pool)) {
+            Ok(completion) => Some(completion),
+            Err(want) => {
+                self.want = want;
                 None
             }
-            result => Some(Completion::Received { token, buf, result }),
         }
     }
 

@@ -24,6 +24,7 @@
 mod listener;
 mod stream;
 
+use crate::backend::shared::{Flush, SERVED_PER_TURN, Waits, Want, sleep, until_first};
 use crate::driver::{ACCEPT_PAUSE, LINGER, real_monotonic};
 use crate::options::{bind, remove_socket_file, set_mark};
 use crate::pool::Pool;
@@ -42,13 +43,10 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
-use stream::{Flush, Stream, Want};
+use stream::Stream;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
-/// Streams and listeners served in one turn; the rest has its turn next. Bounds the pool buffers
-/// that are out at once.
-const SERVED_PER_TURN: usize = 512;
 /// The name of the waker's event; no place in the table is that high.
 const WAKER: mio::Token = mio::Token(usize::MAX);
 
@@ -73,11 +71,11 @@ pub struct Loop {
     /// What has something to do without waiting.
     ready: VecDeque<Token>,
     /// Streams that close politely, by their deadline.
-    dying: VecDeque<(Duration, Token)>,
+    dying: Waits,
     /// How many things in the table are dying.
     dying_live: usize,
     /// Listeners that rest, by the end of their rest.
-    resting: VecDeque<(Duration, Token)>,
+    resting: Waits,
     pool: Pool,
     waker: Waker,
 }
@@ -92,9 +90,9 @@ impl Loop {
             events: Events::with_capacity(EVENTS),
             things: Slots::new(),
             ready: VecDeque::new(),
-            dying: VecDeque::new(),
+            dying: Waits::new(LINGER),
             dying_live: 0,
-            resting: VecDeque::new(),
+            resting: Waits::new(ACCEPT_PAUSE),
             pool: Pool::default(),
             waker,
         })
@@ -296,8 +294,7 @@ impl Loop {
             Next::Rest(error) => {
                 // Not to be woken by what cannot be helped.
                 listener.queued = true;
-                self.resting
-                    .push_back((real_monotonic() + ACCEPT_PAUSE, token));
+                self.resting.add(token);
                 out.push(Completion::AcceptPaused {
                     listener: token,
                     error,
@@ -306,29 +303,17 @@ impl Loop {
         }
     }
 
-    /// The time until the first deadline of the loop's own, if there is one.
-    fn until_deadline(&self) -> Option<Duration> {
-        let first = [self.dying.front(), self.resting.front()]
-            .into_iter()
-            .flatten()
-            .map(|d| d.0)
-            .min()?;
-        Some(first.saturating_sub(real_monotonic()))
-    }
-
     fn pass_deadlines(&mut self) {
         if self.dying.is_empty() && self.resting.is_empty() {
             return;
         }
         let now = real_monotonic();
-        while self.dying.front().is_some_and(|&(at, _)| at <= now) {
-            let (_, token) = self.dying.pop_front().expect("just seen");
+        while let Some(token) = self.dying.due(now) {
             if self.things.remove(token).is_some() {
                 self.dying_live -= 1;
             }
         }
-        while self.resting.front().is_some_and(|&(at, _)| at <= now) {
-            let (_, token) = self.resting.pop_front().expect("just seen");
+        while let Some(token) = self.resting.due(now) {
             // It is marked as queued since its rest began.
             self.ready.push_back(token);
         }
@@ -398,15 +383,8 @@ impl Driver for Loop {
 
     fn cancel(&mut self, token: Token) {
         let stream = self.stream(token);
-        match std::mem::take(&mut stream.want) {
-            // The buffer comes back in order, from `wait`.
-            Want::Into(buf) | Want::GivenBack(buf) => {
-                stream.want = Want::GivenBack(buf);
-                if !std::mem::replace(&mut stream.queued, true) {
-                    self.ready.push_back(token);
-                }
-            }
-            Want::Nothing | Want::Pool | Want::Readable => {}
+        if stream.want.cancel() && !std::mem::replace(&mut stream.queued, true) {
+            self.ready.push_back(token);
         }
     }
 
@@ -458,7 +436,7 @@ impl Driver for Loop {
         stream.want = Want::Nothing;
         stream.readable = true;
         self.dying_live += 1;
-        self.dying.push_back((real_monotonic() + LINGER, token));
+        self.dying.add(token);
         self.go_on_dying(token);
     }
 
@@ -491,11 +469,8 @@ impl Driver for Loop {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, out: &mut Vec<Completion>) -> io::Result<()> {
-        let timeout = match (timeout, self.until_deadline()) {
-            _ if !self.ready.is_empty() => Some(Duration::ZERO),
-            (Some(theirs), Some(ours)) => Some(theirs.min(ours)),
-            (theirs, ours) => theirs.or(ours),
-        };
+        let ours = until_first(&[&self.dying, &self.resting]);
+        let timeout = sleep(!self.ready.is_empty(), timeout, ours);
         let sleeps = timeout != Some(Duration::ZERO) && self.waker.may_sleep();
         let timeout = if sleeps {
             timeout

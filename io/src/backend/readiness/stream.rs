@@ -1,6 +1,7 @@
 //! One connection: what is known about it, what is asked of it, and the three things that it does:
 //! receive, flush, die.
 
+use crate::backend::shared::{FLUSH_BYTES_MAX, Flush, Want};
 use crate::pool::{Pool, receive_once};
 use crate::{Address, Chunks, Completion, Token};
 use std::io::{self, IoSlice};
@@ -8,33 +9,6 @@ use std::net::Shutdown;
 
 /// Pieces in one write.
 const SLICES: usize = 64;
-/// Bytes of one connection's output in one turn, while the peer takes them.
-const FLUSH_BYTES_MAX: usize = 4 << 20;
-
-/// What is asked for.
-#[derive(Debug, Default)]
-pub(super) enum Want {
-    #[default]
-    Nothing,
-    /// Bytes in a pool buffer.
-    Pool,
-    /// Bytes at the end of this one.
-    Into(Vec<u8>),
-    /// Only to be told.
-    Readable,
-    /// Cancelled: the buffer is to be given back.
-    GivenBack(Vec<u8>),
-}
-
-/// How far a flush came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flush {
-    All,
-    /// The kernel takes no more now.
-    Blocked,
-    /// The kernel would take more, but others wait.
-    Enough,
-}
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -92,7 +66,7 @@ impl Stream {
     /// Whether a receiving operation can end now.
     #[inline]
     pub(super) fn can_receive(&self) -> bool {
-        self.readable || matches!(self.want, Want::GivenBack(_))
+        self.readable || self.want.is_given_back()
     }
 
     /// Whether the attempt to connect has come to an end.
@@ -118,27 +92,13 @@ impl Stream {
     /// Does what is asked for, as far as that is possible now.
     #[inline]
     pub(super) fn receive(&mut self, token: Token, pool: &mut Pool) -> Option<Completion> {
-        let (mut buf, pooled) = match std::mem::take(&mut self.want) {
-            Want::Nothing => return None,
-            Want::Readable => return Some(Completion::Readable { token }),
-            Want::GivenBack(buf) => {
-                let result = Err(crate::cancelled());
-                return Some(Completion::Received { token, buf, result });
-            }
-            Want::Pool => (pool.take(), true),
-            Want::Into(buf) => (buf, false),
-        };
-        match self.receive_now(&mut buf) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.want = if pooled {
-                    pool.give(buf);
-                    Want::Pool
-                } else {
-                    Want::Into(buf)
-                };
+        let want = std::mem::take(&mut self.want);
+        match want.end(token, pool, |buf, _| self.receive_now(buf)) {
+            Ok(completion) => Some(completion),
+            Err(want) => {
+                self.want = want;
                 None
             }
-            result => Some(Completion::Received { token, buf, result }),
         }
     }
 
