@@ -145,6 +145,16 @@ impl Reply {
         self.out.tail().extend_from_slice(bytes);
     }
 
+    /// The same, shared by many replies: from 16 KiB on they are not copied.
+    #[inline]
+    pub fn raw_blob(&mut self, blob: &Blob) {
+        if blob.len() < ZERO_COPY_MIN {
+            self.raw(blob);
+        } else {
+            self.out.push_blob(blob.clone(), 0..blob.len());
+        }
+    }
+
     /// Output that was built apart.
     pub fn append(&mut self, output: Output) {
         self.out.append(output);

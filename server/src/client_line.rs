@@ -33,7 +33,7 @@ pub fn client_line(client: &Client, commands: &CommandTable, monotonic_ms: i64) 
     // Writing to a String cannot fail.
     let _ = write!(
         line,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} \
          multi={} watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} \
          omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={} \
          io-thread={} tot-net-in={} tot-net-out={} tot-cmds={}",
@@ -46,6 +46,9 @@ pub fn client_line(client: &Client, commands: &CommandTable, monotonic_ms: i64) 
         seconds_since(figures.active_ms.load(Relaxed)),
         client.flags().letters(),
         figures.db.load(Relaxed),
+        figures.subscribed[0].load(Relaxed),
+        figures.subscribed[1].load(Relaxed),
+        figures.subscribed[2].load(Relaxed),
         figures.multi.load(Relaxed),
         figures.watched.load(Relaxed),
         figures.query_bytes.load(Relaxed),

@@ -25,6 +25,7 @@ use std::sync::atomic::{
 use parking_lot::{Mutex, RwLock};
 
 use crate::mailbox::{Letter, Mailbox};
+use crate::pubsub::{Kind, Subscriptions};
 
 /// A client's number, as CLIENT ID gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,12 +72,15 @@ impl ClientFlags {
     pub const CLOSE_ASAP: u32 = 1 << 10;
     /// CLIENT CAPA REDIRECT; has no letter.
     pub const CAPA_REDIRECT: u32 = 1 << 11;
+    /// Subscribed to something.
+    pub const PUBSUB: u32 = 1 << 12;
 
     /// The letters of CLIENT LIST, `N` when there are none.
     #[must_use]
     pub fn letters(self) -> String {
-        const LETTERS: [(u32, char); 11] = [
+        const LETTERS: [(u32, char); 12] = [
             (ClientFlags::MONITOR, 'O'),
+            (ClientFlags::PUBSUB, 'P'),
             (ClientFlags::MULTI, 'x'),
             (ClientFlags::BLOCKED, 'b'),
             (ClientFlags::DIRTY_CAS, 'd'),
@@ -136,6 +140,8 @@ pub struct Figures {
     pub multi_bytes: AtomicU64,
     /// Watched keys.
     pub watched: AtomicU32,
+    /// Subscriptions to channels, patterns and shard channels; written under the subscriptions' lock.
+    pub subscribed: [AtomicU32; 3],
     /// `ClientFlags`.
     pub flags: AtomicU32,
     /// 2 or 3.
@@ -186,6 +192,8 @@ pub struct Client {
     /// What the owner publishes.
     pub figures: Figures,
     names: Mutex<Names>,
+    /// There are some once it has subscribed; changed by `PubSub` alone.
+    subscriptions: Mutex<Option<Box<Subscriptions>>>,
     claim: AtomicU8,
 }
 
@@ -224,6 +232,24 @@ impl Client {
     /// Changes its names.
     pub fn with_names<R>(&self, change: impl FnOnce(&mut Names) -> R) -> R {
         change(&mut self.names.lock())
+    }
+
+    /// Looks at or changes its subscriptions.
+    pub fn with_subscriptions<R>(&self, change: impl FnOnce(&mut Subscriptions) -> R) -> R {
+        let mut subscriptions = self.subscriptions.lock();
+        let subscriptions = subscriptions.get_or_insert_default();
+        let result = change(subscriptions);
+        for (figure, kind) in self.figures.subscribed.iter().zip(Kind::ALL) {
+            let count = u32::try_from(subscriptions.count(kind)).unwrap_or(u32::MAX);
+            figure.store(count, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Whether it has ever subscribed to anything.
+    #[must_use]
+    pub fn has_subscribed(&self) -> bool {
+        self.subscriptions.lock().is_some()
     }
 
     /// Its published marks.
@@ -290,6 +316,7 @@ impl Clients {
                 user: b"default".as_slice().into(),
                 ..Names::default()
             }),
+            subscriptions: Mutex::new(None),
             claim: AtomicU8::new(Claim::Open as u8),
         });
         self.all.write().insert(id, client.clone());
@@ -356,7 +383,8 @@ impl Clients {
         self.all.read().values().cloned().collect()
     }
 
-    /// Kills `client`; `false` when its end was already somebody else's. Its owner is told.
+    /// Kills `client`; `false` when its end was already somebody else's. Its owner is told. What it
+    /// has in the registries is the caller's to take out (`Server::kill`).
     pub fn kill(&self, client: &Client, mailboxes: &[Mailbox]) -> bool {
         let won = client.try_claim(Claim::Killed);
         if won {

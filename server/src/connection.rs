@@ -166,6 +166,11 @@ impl Connection {
         self.reply.len() + self.sending_bytes
     }
 
+    /// Which of `client-output-buffer-limit`'s classes it belongs to.
+    pub(crate) fn class(&self) -> usize {
+        if self.session.is_subscriber { 2 } else { 0 }
+    }
+
     /// The marks of CLIENT LIST.
     fn flags(&self) -> u32 {
         let mark = |is: bool, flag: u32| if is { flag } else { 0 };
@@ -176,6 +181,7 @@ impl Connection {
                 ClientFlags::DIRTY_CAS,
             )
             | mark(session.monitor, ClientFlags::MONITOR)
+            | mark(session.is_subscriber, ClientFlags::PUBSUB)
             | mark(
                 session.close_after_reply || self.ending,
                 ClientFlags::CLOSE_AFTER_REPLY,

@@ -27,6 +27,10 @@ pub struct Desk {
     pub clock_us: i64,
     /// The turn's monotonic clock, ms; what `clients::Figures` speak.
     pub monotonic_ms: i64,
+    /// The worker has left letters in its own mailbox.
+    pub(crate) has_letters: bool,
+    /// What a command has said that CLIENT REPLY OFF does not silence.
+    pub(crate) unsilenced: Vec<u8>,
     /// A command has taken so long that the turn's clock is to be read again.
     pub(crate) clock_is_stale: bool,
     /// `os::clock::ticks` when the last command ended: where the next one begins.
@@ -53,6 +57,8 @@ impl Desk {
             clock_us: 0,
             tick: 0,
             monotonic_ms: 0,
+            has_letters: false,
+            unsilenced: Vec::new(),
             clock_is_stale: false,
             unsaid: Vec::new(),
         }

@@ -1,7 +1,7 @@
 //! A request becomes a command that runs, is queued, waits, or is refused.
 //!
-//!   words ─ known? ─ arity ─ may debug? ─ logged in? ─ in MULTI? ─ memory ─ queue ─ locks ─ gates ─ run
-//!             └───────┴───────────┴────────────┴───────────┴─────────┘ refused     └ Busy  └ closed: parked
+//!   words ─ known? ─ arity ─ may debug? ─ logged in? ─ in MULTI? ─ memory ─ subscriber? ─ queue ─ locks ─ gates ─ run
+//!             └───────┴───────────┴────────────┴───────────┴─────────┴──────────┘ refused      └ Busy  └ closed: parked
 //!
 //! The order of the checks is Redis's, because the first that fails is the error that clients test for.
 //! A refusal inside MULTI spoils the transaction; a refused EXEC ends it, and says EXECABORT.
@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use commands::CommandError;
 use commands::spec::Flags;
-use resp::{Args, OwnedArgs, Reply};
+use resp::{Args, OwnedArgs, Proto, Reply};
 use store::{Gates, Plan, Scratch, Turn};
 
 use crate::admin::AdminCall;
@@ -33,6 +33,7 @@ use crate::execute::{self, Ran};
 use crate::live::Protected;
 use crate::log;
 use crate::plan::{for_each_key, plan};
+use crate::pubsub::Teller;
 use crate::server::Server;
 use crate::session::{Queued, ReplyMode, Session};
 use crate::table::{Command, CommandId, Special};
@@ -109,10 +110,14 @@ impl Engine<'_> {
             seat.session.reply_mode = ReplyMode::Skipping;
         }
         let mark = seat.reply.mark();
+        self.desk.unsilenced.clear();
         let served = self.judge(seat, id, args);
         match served {
             Served::Parked(_) if skip => seat.session.reply_mode = ReplyMode::SkipNext,
-            _ if seat.session.reply_mode != ReplyMode::On => seat.reply.truncate_to(mark),
+            _ if seat.session.reply_mode != ReplyMode::On => {
+                seat.reply.truncate_to(mark);
+                seat.reply.raw(&self.desk.unsilenced);
+            }
             _ => {}
         }
         if seat.session.reply_mode == ReplyMode::Skipping {
@@ -182,7 +187,8 @@ impl Engine<'_> {
         }
         // All that is rare is looked at behind one test.
         let flags = command.spec.flags;
-        if command.is_protected || !seat.session.authenticated || seat.session.multi.is_some() {
+        let session = &*seat.session;
+        if command.is_protected || !session.authenticated || session.multi.is_some() {
             self.check_rare(seat, command)?;
         }
         if self.desk.live.maxmemory > 0 {
@@ -193,6 +199,9 @@ impl Engine<'_> {
             if denies && os::alloc::used_bytes() > self.desk.live.maxmemory {
                 return Err(OOM);
             }
+        }
+        if seat.session.is_subscriber {
+            check_subscriber(seat, command)?;
         }
         Ok(())
     }
@@ -285,12 +294,14 @@ impl Engine<'_> {
         } else {
             plan
         };
+        let teller = Teller::new(server, self.desk.worker);
         let turn = Turn {
             worker: self.desk.worker,
             db: seat.session.db,
             clock_ms: self.desk.clock_ms,
             tries: seat.tries,
             no_touch: seat.session.no_touch,
+            witness: Some(&teller),
             scratch: &mut self.scratch,
         };
         let Ok(mut unit) = server.store.begin(plan, turn) else {
@@ -328,10 +339,7 @@ impl Engine<'_> {
         if done.dirty > 0 {
             server.changes.add(self.desk.worker, done.dirty);
         }
-        if !self.scratch.events_mut().is_empty() {
-            // Nobody subscribes yet; Pub/Sub delivers them here.
-            self.scratch.events_mut().clear();
-        }
+        self.desk.has_letters |= teller.has_own();
         match ran {
             Ran::Answered => Served::Answered,
             Ran::Busy => {
@@ -478,6 +486,33 @@ impl Engine<'_> {
         self.refuse(seat, Some(command), &wrong_arity(command));
         Served::Answered
     }
+}
+
+/// A subscriber who speaks RESP2 could not tell replies from messages.
+#[cold]
+fn check_subscriber(seat: &Seat<'_>, command: &Command) -> Result<(), CommandError> {
+    let is_allowed = command.parent.is_none()
+        && matches!(
+            command.spec.name,
+            "ping"
+                | "quit"
+                | "reset"
+                | "subscribe"
+                | "unsubscribe"
+                | "psubscribe"
+                | "punsubscribe"
+                | "ssubscribe"
+                | "sunsubscribe"
+        );
+    if is_allowed || seat.reply.proto() == Proto::Resp3 {
+        return Ok(());
+    }
+    let text = format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+        command.full_name
+    );
+    Err(CommandError::Text(text.into()))
 }
 
 fn wrong_arity(command: &Command) -> CommandError {

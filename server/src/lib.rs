@@ -38,6 +38,7 @@ pub mod log;
 pub mod mailbox;
 pub mod monitor;
 pub mod plan;
+pub mod pubsub;
 pub mod run;
 pub mod server;
 pub mod session;

@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use store::EventClass;
+
 /// `client-output-buffer-limit` of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutputLimit {
@@ -30,6 +32,63 @@ pub enum Protected {
     Yes,
     /// Clients of this machine.
     Local,
+}
+
+/// `notify-keyspace-events`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventsWanted {
+    /// The classes.
+    pub classes: EventClass,
+    /// `K`: on `__keyspace@db__:key`.
+    pub keyspace: bool,
+    /// `E`: on `__keyevent@db__:event`.
+    pub keyevent: bool,
+}
+
+impl EventsWanted {
+    /// From the parameter's letters.
+    #[must_use]
+    pub fn of(letters: &[u8]) -> EventsWanted {
+        const MODULE: EventClass = EventClass(1 << 13);
+        const CLASSES: [(u8, EventClass); 12] = [
+            (b'g', EventClass::GENERIC),
+            (b'$', EventClass::STRING),
+            (b'l', EventClass::LIST),
+            (b's', EventClass::SET),
+            (b'h', EventClass::HASH),
+            (b'z', EventClass::ZSET),
+            (b'x', EventClass::EXPIRED),
+            (b'e', EventClass::EVICTED),
+            (b't', EventClass::STREAM),
+            (b'd', MODULE),
+            (b'm', EventClass::KEY_MISS),
+            (b'n', EventClass::NEW),
+        ];
+        // `A` is all but the last two.
+        const IN_ALL: usize = 10;
+        let mut classes = EventClass::NONE;
+        for (at, (letter, class)) in CLASSES.iter().enumerate() {
+            let is_meant = letters.contains(letter) || (at < IN_ALL && letters.contains(&b'A'));
+            if is_meant {
+                classes = classes.or(*class);
+            }
+        }
+        EventsWanted {
+            classes,
+            keyspace: letters.contains(&b'K'),
+            keyevent: letters.contains(&b'E'),
+        }
+    }
+
+    /// The classes that units gather: none when no channel is asked for.
+    #[must_use]
+    pub fn gathered(self) -> EventClass {
+        if self.keyspace || self.keyevent {
+            self.classes
+        } else {
+            EventClass::NONE
+        }
+    }
 }
 
 /// The configuration's share that the hot path reads. Names are the parameters' own.
@@ -82,6 +141,8 @@ pub struct Live {
     pub shutdown_timeout: Duration,
     /// `busy-reply-threshold`, ms.
     pub busy_reply_threshold_ms: u64,
+    /// `notify-keyspace-events`.
+    pub events: EventsWanted,
     /// `hide-user-data-from-log`: what clients sent is not logged.
     pub hide_user_data: bool,
 }
@@ -152,6 +213,7 @@ impl Default for Live {
             enable_module_command: Protected::No,
             shutdown_timeout: Duration::from_secs(10),
             busy_reply_threshold_ms: 5_000,
+            events: EventsWanted::default(),
             hide_user_data: false,
         }
     }

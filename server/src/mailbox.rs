@@ -21,6 +21,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::clients::ClientId;
+use crate::pubsub::{Push, Subscriber};
 
 /// One thing for a worker to do.
 #[derive(Debug)]
@@ -29,7 +30,14 @@ pub enum Letter {
     Newcomer(Box<io::Socket>),
     /// Look at this client's state word: somebody else has claimed it.
     Claimed(ClientId),
-    /// Bytes for this client's output, behind what is there: MONITOR lines, messages, invalidations.
+    /// A message for those of the worker's clients that have subscribed.
+    Message {
+        /// The same bytes for all.
+        push: Arc<Push>,
+        /// Who gets them, if it has not left in the meantime.
+        to: Arc<Vec<Subscriber>>,
+    },
+    /// Bytes for this client's output, behind what is there: MONITOR lines.
     Push {
         /// Who gets them.
         to: ClientId,

@@ -11,7 +11,7 @@
 //! **Invariant:** what is planned covers what runs: the same key table serves both (`commands::keys`),
 //! and a queued command cannot change between plan and run, because only its own worker has it.
 
-use commands::spec::{Begin, Find, KeyAt, Keys, Locks};
+use commands::spec::{Begin, Find, KeyAt, KeyFlags, Keys, Locks};
 use resp::Args;
 use store::{Plan, Store};
 
@@ -35,6 +35,7 @@ impl KeyShape {
     pub const fn of(keys: Keys) -> KeyShape {
         match keys {
             Keys::None | Keys::At([]) => KeyShape::None,
+            Keys::At(ranges) if names_no_key(ranges) => KeyShape::None,
             Keys::At(
                 [
                     KeyAt {
@@ -47,6 +48,18 @@ impl KeyShape {
             Keys::At(_) => KeyShape::Many,
         }
     }
+}
+
+/// Whether what stands at these places are no keys: shard channels, which the data is not locked for.
+const fn names_no_key(ranges: &[KeyAt]) -> bool {
+    let mut at = 0;
+    while at < ranges.len() {
+        if !ranges[at].access.has(KeyFlags::NOT_KEY) {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 /// The plan for one request. `shards` is the worker's vector for the several case.

@@ -6,6 +6,7 @@
 //!           ├─ statistics       figures by worker, replaced whole by CONFIG RESETSTAT
 //!           ├─ clients          the registry
 //!           ├─ mailboxes        one FIFO a worker
+//!           ├─ pubsub           who hears which channel
 //!           ├─ monitors, slowlog, latency
 //!           └─ stop             the way out
 //!
@@ -21,7 +22,7 @@ use parking_lot::Mutex;
 use store::{AccessPolicy, Store};
 
 use crate::blocking::Blockings;
-use crate::clients::Clients;
+use crate::clients::{Client, Clients};
 use crate::config::Config;
 use crate::crash::Current;
 use crate::latency::LatencyMonitor;
@@ -29,6 +30,7 @@ use crate::listen::Listening;
 use crate::live::Live;
 use crate::mailbox::{Letter, Mailbox};
 use crate::monitor::Monitors;
+use crate::pubsub::PubSub;
 use crate::shutdown::Stop;
 use crate::slowlog::Slowlog;
 use crate::stats::{Changes, Rates, Statistics};
@@ -71,6 +73,8 @@ pub struct Server {
     pub current: Box<[Current]>,
     /// Who gets MONITOR's feed.
     pub monitors: Monitors,
+    /// Who hears which channel.
+    pub pubsub: PubSub,
     /// SLOWLOG.
     pub slowlog: Slowlog,
     /// LATENCY.
@@ -140,6 +144,7 @@ impl Server {
             mailboxes: (0..start.workers).map(|_| Mailbox::default()).collect(),
             current: (0..start.workers).map(|_| Current::default()).collect(),
             monitors: Monitors::default(),
+            pubsub: PubSub::default(),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
             stop: Stop::default(),
@@ -184,6 +189,7 @@ impl Server {
             AccessPolicy::Lru
         });
         self.slowlog.set_len_max(live.slowlog_len_max);
+        self.store.set_event_classes(live.events.gathered());
         self.live.store(Arc::new(live));
     }
 
@@ -212,6 +218,22 @@ impl Server {
             *live = newest_live.clone();
         }
         outdated
+    }
+
+    /// Whether keyspace events are told on `__keyspace` and on `__keyevent` channels.
+    pub(crate) fn event_channels(&self) -> (bool, bool) {
+        let events = self.live.load().events;
+        (events.keyspace, events.keyevent)
+    }
+
+    /// Kills a client; `false` when its end was already somebody else's. It is in no registry any more
+    /// when the caller replies, though its worker may not have closed it yet.
+    pub(crate) fn kill(&self, client: &Client) -> bool {
+        let won = self.clients.kill(client, &self.mailboxes);
+        if won {
+            self.pubsub.leave_all(client);
+        }
+        won
     }
 
     /// Leaves a letter like this at every worker.

@@ -77,6 +77,8 @@ pub struct Session {
     pub blocked: Option<Arc<Blocked>>,
     /// MONITOR.
     pub monitor: bool,
+    /// Subscribed to something: in RESP2 only a few commands may be called.
+    pub is_subscriber: bool,
     /// Close when what has been answered has left: QUIT, protocol errors, a client that kills itself.
     pub close_after_reply: bool,
 }
@@ -99,6 +101,7 @@ impl Session {
             capa_redirect: false,
             blocked: None,
             monitor: false,
+            is_subscriber: false,
             close_after_reply: false,
         }
     }

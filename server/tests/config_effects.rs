@@ -100,6 +100,10 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("databases", Here),
     ("hash-seed", Process),
     ("active-expire-effort", Time),
+    (
+        "notify-keyspace-events",
+        Unit("tests/transcripts/pubsub/notifications.txt"),
+    ),
     ("maxmemory", Here),
     ("maxmemory-policy", Here),
     ("lfu-decay-time", Time),

@@ -31,6 +31,7 @@ mod unit;
 pub mod value;
 mod wait;
 mod watch;
+mod witness;
 
 pub use access::{Access, AccessPolicy, Seen};
 pub use counts::DbSize;
@@ -55,3 +56,4 @@ pub use value::{
 };
 pub use wait::Waiter;
 pub use watch::Watcher;
+pub use witness::{Changed, Witness};

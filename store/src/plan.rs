@@ -1,6 +1,7 @@
 //! What a caller says before a unit begins, and what it is told afterwards.
 
 use crate::scratch::Scratch;
+use crate::witness::Witness;
 
 /// Which locks a unit takes.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +31,14 @@ pub struct Turn<'t> {
     pub tries: u32,
     /// CLIENT NO-TOUCH: leave access clocks alone.
     pub no_touch: bool,
+    /// Who is told of events and changed keys, under the locks.
+    pub witness: Option<&'t dyn Witness>,
     /// The worker's scratch.
     pub scratch: &'t mut Scratch,
 }
 
 impl<'t> Turn<'t> {
-    /// A first try that touches access clocks.
+    /// A first try that touches access clocks, with nobody to be told.
     #[must_use]
     pub fn new(worker: usize, db: u32, clock_ms: i64, scratch: &'t mut Scratch) -> Self {
         Turn {
@@ -44,6 +47,7 @@ impl<'t> Turn<'t> {
             clock_ms,
             tries: 0,
             no_touch: false,
+            witness: None,
             scratch,
         }
     }

@@ -11,6 +11,7 @@ use crate::lazy::Trash;
 use crate::log::Effects;
 use crate::plan::Freeing;
 use crate::unit::Ready;
+use crate::witness::Changed;
 
 /// What the unit that is running knows about itself.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct State {
     pub(crate) policy: AccessPolicy,
     pub(crate) event_classes: EventClass,
     pub(crate) no_touch: bool,
+    /// Whether changed keys are gathered for the witness.
+    pub(crate) tracking: bool,
     /// Whether somebody reads the change log.
     pub(crate) recording: bool,
     /// The unit's number in the change log; 0 until its first change.
@@ -37,6 +40,7 @@ pub(crate) struct State {
 pub struct Scratch {
     pub(crate) state: State,
     pub(crate) events: Events,
+    pub(crate) changed: Changed,
     pub(crate) effects: Effects,
     /// Keys that the unit has made ready for those who wait for them.
     pub(crate) ready: Vec<Ready>,
@@ -100,6 +104,7 @@ impl Scratch {
                 policy: AccessPolicy::Lru,
                 event_classes: EventClass::NONE,
                 no_touch: false,
+                tracking: false,
                 recording: false,
                 number: 0,
                 seen: 0,
@@ -107,6 +112,7 @@ impl Scratch {
                 changed: false,
             },
             events: Events::default(),
+            changed: Changed::default(),
             effects: Effects::default(),
             ready: Vec::new(),
             trash: Vec::new(),
@@ -123,8 +129,7 @@ impl Scratch {
         std::mem::take(&mut self.ready)
     }
 
-    /// The keyspace events of the units finished since they were last cleared, in order. Whoever
-    /// delivers them does so before the unit's reply leaves, and clears them.
+    /// The keyspace events of units that had no witness, since they were last cleared, in order.
     pub fn events_mut(&mut self) -> &mut Events {
         &mut self.events
     }

@@ -49,6 +49,7 @@ pub struct Store {
     pub(crate) policy: PolicyCell,
     /// The classes of events that are gathered.
     event_classes: AtomicU32,
+    tracking: AtomicBool,
     pub(crate) active_expire: AtomicBool,
     /// Where the next run of the active expire cycle begins.
     pub(crate) expire_shard: AtomicU32,
@@ -85,6 +86,7 @@ impl Store {
             free: FreeThread::default(),
             policy: PolicyCell::new(),
             event_classes: AtomicU32::new(0),
+            tracking: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
             expire_shard: AtomicU32::new(0),
             half_changed: AtomicBool::new(false),
@@ -173,6 +175,16 @@ impl Store {
     #[inline]
     pub(crate) fn event_classes(&self) -> EventClass {
         EventClass(self.event_classes.load(Relaxed))
+    }
+
+    /// Whether changed keys are gathered for the witness: while a client tracks keys.
+    pub fn set_tracking(&self, on: bool) {
+        self.tracking.store(on, Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_tracking(&self) -> bool {
+        self.tracking.load(Relaxed)
     }
 
     /// How access clocks run (`maxmemory-policy`, `lfu-*`).

@@ -208,6 +208,13 @@ const PING: CommandSpec<Handler> = CommandSpec {
 };
 
 fn ping(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    if call.session.is_subscriber && call.reply.proto() == Proto::Resp2 && call.args.len() <= 2 {
+        // In the form of a message, so that it can be told from one.
+        call.reply.array(2);
+        call.reply.bulk(b"pong");
+        call.reply.bulk(call.args.try_get(1).unwrap_or_default());
+        return Ok(());
+    }
     match call.args.len() {
         1 => call.reply.raw(resp::shared::PONG),
         2 => call.reply.bulk(call.args.get(1)),
@@ -256,6 +263,7 @@ fn reset(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     if call.session.monitor {
         call.server.monitors.leave(call.client.id);
     }
+    call.server.pubsub.leave_all(call.client);
     *call.session = Session {
         // What was said about a reply holds for this one; it is answered as any other.
         reply_mode: ReplyMode::On,

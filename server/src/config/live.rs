@@ -2,7 +2,7 @@
 
 use super::row_of;
 use super::value::Value;
-use crate::live::{Live, OutputLimit, Protected};
+use crate::live::{EventsWanted, Live, OutputLimit, Protected};
 use std::time::Duration;
 
 /// The values as a snapshot.
@@ -71,6 +71,10 @@ pub(super) fn of(values: &[Value]) -> Live {
         enable_module_command: protected("enable-module-command"),
         shutdown_timeout: Duration::from_secs(unsigned("shutdown-timeout")),
         busy_reply_threshold_ms: unsigned("busy-reply-threshold"),
+        events: match value("notify-keyspace-events") {
+            Value::Text(letters) => EventsWanted::of(letters),
+            other => panic!("event classes expected, not {other:?}"),
+        },
         hide_user_data: flag("hide-user-data-from-log"),
     }
 }

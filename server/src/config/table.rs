@@ -127,7 +127,7 @@ pub static ROWS: &[Row] = &[
     switch("import-mode", "no").flags(DEBUG).waits(Types),
     switch("activerehashing",
         "yes").waits(Needless("tables grow in small steps; there is no rehash of a whole table to drive")),
-    special("notify-keyspace-events", Special::Events, "").waits(Types),
+    special("notify-keyspace-events", Special::Events, ""),
     number("tracking-table-max-keys", 0, LONG_MAX, "1000000").waits(Types),
     bytes("maxmemory", 0, ULONG_MAX, "0").apply(Apply::Maxmemory),
     choice("maxmemory-policy", &[("volatile-lru", 0), ("volatile-lfu", 1), ("volatile-random", 2),

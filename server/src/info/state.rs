@@ -31,7 +31,7 @@ pub(super) fn clients(page: &mut Page, view: &View<'_>) {
     );
     page.field("blocked_clients", server.blocked_clients.load(Relaxed));
     page.field("tracking_clients", 0);
-    page.field("pubsub_clients", 0);
+    page.field("pubsub_clients", server.pubsub.clients());
     page.field("watching_clients", server.watching());
     page.field("clients_in_timeout_table", 0);
     let watched: u64 = view

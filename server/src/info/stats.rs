@@ -1,6 +1,7 @@
 //! The section Stats.
 
 use super::{Page, View};
+use crate::pubsub::Kind;
 use crate::stats::{Rates, Totals};
 
 pub(super) fn stats(page: &mut Page, view: &View<'_>) {
@@ -82,12 +83,13 @@ fn keys(page: &mut Page, view: &View<'_>, totals: &Totals) {
     );
     page.field("keyspace_hits", store.keyspace_hits);
     page.field("keyspace_misses", store.keyspace_misses);
+    let pubsub = &view.server.pubsub;
+    page.field("pubsub_channels", pubsub.count(Kind::Channel));
+    page.field("pubsub_patterns", pubsub.count(Kind::Pattern));
+    page.field("pubsubshard_channels", pubsub.count(Kind::Shard));
     zeros(
         page,
         &[
-            "pubsub_channels",
-            "pubsub_patterns",
-            "pubsubshard_channels",
             "latest_fork_usec",
             "total_forks",
             "migrate_cached_sockets",

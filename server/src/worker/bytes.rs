@@ -322,10 +322,9 @@ impl<D: Driver> Worker<'_, D> {
     }
 }
 
-/// Whether the output is above the hard limit, or has been above the soft one for too long. All of
-/// our clients are of the class `normal` so far.
+/// Whether the output is above the hard limit, or has been above the soft one for too long.
 pub(super) fn is_over_limit(connection: &mut Connection, desk: &crate::desk::Desk) -> bool {
-    let limit = desk.live.output_limits[0];
+    let limit = desk.live.output_limits[connection.class()];
     let bytes = connection.output_bytes() as u64;
     if limit.hard_bytes > 0 && bytes >= limit.hard_bytes {
         return true;

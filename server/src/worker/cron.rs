@@ -10,6 +10,7 @@ use store::{CycleLimits, Gates, Turn};
 use super::Worker;
 use crate::blocking;
 use crate::log;
+use crate::pubsub::Teller;
 
 /// Connections looked at in one run, at least.
 const SLICE_MIN: usize = 5;
@@ -78,6 +79,7 @@ impl<D: Driver> Worker<'_, D> {
         let idle_ms = self.engine.desk.monotonic_ms - connection.active_ms;
         connection.parked.is_none()
             && !connection.session.monitor
+            && !connection.session.is_subscriber
             && idle_ms > i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)
     }
 
@@ -92,12 +94,14 @@ impl<D: Driver> Worker<'_, D> {
         let share = EXPIRE_SHARE + EXPIRE_SHARE_STEP * effort;
         let budget_us = u128::from(1_000_000 * share / hz / 100);
         let desk = &self.engine.desk;
+        let teller = Teller::new(self.engine.server, desk.worker);
         let turn = Turn {
             worker: desk.worker,
             db: 0,
             clock_ms: desk.clock_ms,
             tries: 0,
             no_touch: true,
+            witness: Some(&teller),
             scratch: &mut self.engine.scratch,
         };
         let limits = CycleLimits {

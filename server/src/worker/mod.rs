@@ -1,8 +1,8 @@
 //! A worker: one thread, one event loop, its share of the connections.
 //!
-//!   wait ─▶ letters ─▶ completions ─▶ parked again ─▶ batches ─▶ one send a connection ─▶ timers ─┐
-//!     ▲                                                                                           │
-//!     └───────────────────────────────────────────────────────────────────────────────────────────┘
+//!   wait ─▶ letters ─▶ completions ─▶ parked again ─▶ batches ─▶ pushes ─▶ one send a connection ─▶ timers ─┐
+//!     ▲                                                                                                     │
+//!     └─────────────────────────────────────────────────────────────────────────────────────────────────────┘
 //!
 //! The page is `docs/design/worker.md`. A worker never waits for anything but its driver: a shard that
 //! is held parks the connection, a full socket leaves the rest to the driver.
@@ -19,6 +19,7 @@ mod blocked;
 pub(crate) mod buffers;
 mod bytes;
 mod cron;
+mod push;
 mod serve;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -181,6 +182,9 @@ impl<'w, D: Driver> Worker<'w, D> {
         if self.index() == 0 {
             self.relisten();
         }
+        if self.engine.desk.has_letters {
+            self.deliver_letters();
+        }
         let served = self.net.monotonic();
         self.flush();
         if self.engine.desk.monotonic_ms >= self.cron.next_ms {
@@ -200,7 +204,8 @@ impl<'w, D: Driver> Worker<'w, D> {
 
     /// How long the next wait may last.
     fn patience(&self) -> Duration {
-        if !self.ready.is_empty() || !self.dirty.is_empty() || !self.at_door.is_empty() {
+        let has_work = !self.ready.is_empty() || !self.dirty.is_empty();
+        if has_work || !self.at_door.is_empty() || !self.letters.is_empty() {
             return Duration::ZERO;
         }
         let until_cron = self.cron.next_ms - self.engine.desk.monotonic_ms;
@@ -259,10 +264,11 @@ impl<'w, D: Driver> Worker<'w, D> {
                         self.close(token.index(), Close::Now);
                     }
                 }
-                Letter::Push { to, bytes } => self.push(to, &bytes),
-                Letter::Answered { to, output } => self.answered(to, output),
+                Letter::Push { .. }
+                | Letter::Message { .. }
+                | Letter::Answered { .. }
+                | Letter::Unblocked { .. } => drop(self.deliver(letter)),
                 Letter::Again(client) => self.run_again(client),
-                Letter::Unblocked { to, with_error } => self.unblocked(to, with_error),
                 // Parked connections are tried again each turn; the letter was the wake-up.
                 Letter::Retry => {}
                 Letter::Listen => self.relisten(),
@@ -289,19 +295,6 @@ impl<'w, D: Driver> Worker<'w, D> {
         }
         // Release: who sees it lowered may connect.
         server.relisten.store(false, Ordering::Release);
-    }
-
-    fn push(&mut self, to: ClientId, bytes: &[u8]) {
-        let Some(&token) = self.by_client.get(&to) else {
-            return;
-        };
-        let place = token.index();
-        if let Some(connection) = &mut self.connections[place]
-            && !connection.ending
-        {
-            connection.reply.raw(bytes);
-            self.mark_dirty(place);
-        }
     }
 
     fn mark_dirty(&mut self, place: usize) {
@@ -369,6 +362,7 @@ impl<'w, D: Driver> Worker<'w, D> {
         if connection.session.monitor {
             server.monitors.leave(client.id);
         }
+        server.pubsub.leave_all(client);
         if let Some(watcher) = connection.session.watcher.take() {
             server.store.unwatch(&watcher);
             server.watching_clients.fetch_sub(1, Ordering::Relaxed);

@@ -189,7 +189,20 @@ impl<D: Driver> Worker<'_, D> {
             drop(connection.reply.take(connection.reply_room.fit(spare)));
         }
         self.engine.desk.tick = os::clock::ticks();
-        let fate = self.run_requests(&mut connection, &mut input);
+        let fate = loop {
+            match self.run_requests(&mut connection, &mut input) {
+                Fate::Heard => {
+                    self.connections[place] = Some(connection);
+                    self.deliver_letters();
+                    let Some(back) = self.connections[place].take() else {
+                        // What it was told went over its limit.
+                        return self.keep_input(input);
+                    };
+                    connection = back;
+                }
+                fate => break fate,
+            }
+        };
         let is_paused = matches!(fate, Fate::Parked(Wait::Gate | Wait::Key));
         self.count_paused(&mut connection, is_paused);
         connection.publish();
@@ -224,12 +237,13 @@ impl<D: Driver> Worker<'_, D> {
                 self.keep_input(input);
                 return self.bury(connection, Close::Now);
             }
+            Fate::Heard => unreachable!("the loop above goes on"),
         }
         self.mark_output(place);
     }
 
     fn run_requests(&mut self, connection: &mut Connection, input: &mut Input) -> Fate {
-        let limit = self.engine.desk.live.output_limits[0];
+        let limit = self.engine.desk.live.output_limits[connection.class()];
         let is_limited = limit.hard_bytes > 0;
         while let Some(cut) = input.requests.get(input.next) {
             if connection.client.claim() != Claim::Open {
@@ -271,6 +285,10 @@ impl<D: Driver> Worker<'_, D> {
             }
             if self.engine.desk.clock_is_stale {
                 self.read_clock();
+            }
+            // A client's own pushes follow its reply.
+            if self.engine.desk.has_letters && connection.session.is_subscriber {
+                return Fate::Heard;
             }
         }
         Fate::Served
@@ -350,6 +368,8 @@ enum Fate {
     Ending,
     /// Its output is above the hard limit.
     OverLimit,
+    /// It may have been sent pushes by its own command.
+    Heard,
     /// Closed at once.
     Broken,
 }

@@ -98,6 +98,9 @@ impl Books<'_> {
         if let Some(registry) = self.watch {
             registry.touch(self.scratch.state.db, key, gone);
         }
+        if self.scratch.state.tracking {
+            self.scratch.changed.push(key);
+        }
         self.scratch.state.recording.then(|| self.number())
     }
 
@@ -179,6 +182,7 @@ impl Books<'_> {
         let (entry, place) = self.remove(at, key);
         self.discard(entry);
         let scratch = &mut *self.scratch;
+        scratch.changed.last_expired();
         scratch.notify(EventClass::EXPIRED, "expired", key.bytes());
         if scratch.state.recording {
             scratch

@@ -1,8 +1,8 @@
 //! A unit: one command, one EXEC or one script, from its locks to its record in the change log.
 //!
 //! ```text
-//!   begin ── locks, then time and gates ──> handlers ──> finish ── log record ──> unlock ──> drop
-//!                                            │ each change: WATCH marks, events, books     trash
+//!   begin ── locks, then time and gates ──> handlers ──> finish ── witness, record ──> unlock ──> drop
+//!                                            │ each change: WATCH marks, events, books          trash
 //!                                            └ a panic: before the first change unlock,
 //!                                              after it never (`Store::is_half_changed`)
 //! ```
@@ -39,6 +39,7 @@ use crate::plan::{Done, Freeing, Plan, Turn};
 use crate::scratch::{Scratch, State};
 use crate::shard::{Held, Which};
 use crate::store::Store;
+use crate::witness::Witness;
 
 /// One command, one EXEC or one script at work on the store. Dropping it finishes it.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ pub struct Unit<'s> {
     store: &'s Store,
     pub(crate) held: Held<'s>,
     pub(crate) scratch: &'s mut Scratch,
+    witness: Option<&'s dyn Witness>,
 }
 
 impl<'s> Unit<'s> {
@@ -57,6 +59,7 @@ impl<'s> Unit<'s> {
             clock_ms,
             tries,
             no_touch,
+            witness,
             scratch,
         } = turn;
         debug_assert!(db < store.databases(), "the connection's database exists");
@@ -77,6 +80,7 @@ impl<'s> Unit<'s> {
             policy: store.policy.get(),
             event_classes: store.event_classes(),
             no_touch,
+            tracking: store.is_tracking(),
             recording: store.log.is_recording(),
             number: 0,
             seen: 0,
@@ -91,6 +95,7 @@ impl<'s> Unit<'s> {
             store,
             held,
             scratch,
+            witness,
         };
         unit.settle_time();
         Ok(unit)
@@ -262,10 +267,29 @@ impl<'s> Unit<'s> {
         }
     }
 
-    /// Writes the record of what has happened under the locks that are held, and lets them go
+    /// Tells the witness what has happened so far. The end of a hold does it; whoever says something
+    /// of its own in between that must come after it (PUBLISH in an EXEC) calls it before.
+    #[inline]
+    pub fn tell(&mut self) {
+        if !self.scratch.events.is_empty() || !self.scratch.changed.is_empty() {
+            self.tell_witness();
+        }
+    }
+
+    #[cold]
+    fn tell_witness(&mut self) {
+        if let Some(witness) = self.witness {
+            witness.tell(&self.scratch.events, &self.scratch.changed);
+            self.scratch.events.clear();
+        }
+        self.scratch.changed.clear();
+    }
+
+    /// Tells what has happened under the locks that are held, writes its record, and lets them go
     /// (U2).
     #[inline]
     fn end_hold(&mut self) {
+        self.tell();
         if self.scratch.state.recording {
             self.publish();
         }
@@ -311,6 +335,8 @@ impl Drop for Unit<'_> {
             }
             // What the unit had to say is not said: it has changed nothing, or we are about to exit.
             self.scratch.effects.clear();
+            self.scratch.events.clear();
+            self.scratch.changed.clear();
             self.scratch.trash.clear();
         } else {
             self.end();

@@ -39,6 +39,7 @@ impl Unit<'_> {
         }
         self.settle_time();
         self.scratch.state.recording = self.store.log.is_recording();
+        self.scratch.state.tracking = self.store.is_tracking();
         let result = f(self);
         self.end_hold();
         Ok(result)

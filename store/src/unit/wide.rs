@@ -35,6 +35,9 @@ impl Unit<'_> {
     pub fn flush_db(&mut self, db: u32, how: Freeing) {
         self.assert_wide();
         let number = self.number();
+        if self.scratch.state.tracking {
+            self.scratch.changed.flush();
+        }
         let (store, trash) = (self.store, &mut self.scratch.trash);
         self.held.for_each(|shard, _, data| {
             let Some(table) = data.tables.get_mut(db) else {

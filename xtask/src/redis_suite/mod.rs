@@ -57,6 +57,8 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/limits",
     "unit/networking",
     "unit/replybufsize",
+    "unit/pubsub",
+    "unit/pubsubshard",
 ];
 
 /// Debian packages that the suite needs.

@@ -56,14 +56,20 @@ enum What<'w> {
     LibName(&'w [u8]),
     LibVersion(&'w [u8]),
     Name(&'w [u8]),
-    /// Of the class `normal`. All of our clients are, monitors included: there is no Pub/Sub and no
-    /// replication yet.
-    Normal,
-    /// Of any other class.
-    NoClass,
+    Class(Class),
     /// The caller; negated by SKIPME YES.
     Caller(bool),
     User(&'w [u8]),
+}
+
+/// What TYPE tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// Monitors too, subscribers not.
+    Normal,
+    PubSub,
+    /// Primaries and replicas: there is no replication yet.
+    Replication,
 }
 
 impl<'w> Filter<'w> {
@@ -167,8 +173,14 @@ impl What<'_> {
             What::LibVersion(version) => *names().lib_version == **version,
             What::LocalAddr(addr) => client.local.to_string().as_bytes() == *addr,
             What::Name(name) => *names().name == **name,
-            What::NoClass => false,
-            What::Normal => true,
+            What::Class(class) => {
+                *class
+                    == if client.flags().has(ClientFlags::PUBSUB) {
+                        Class::PubSub
+                    } else {
+                        Class::Normal
+                    }
+            }
             What::User(user) => *names().user == **user,
         }
     }
@@ -222,8 +234,9 @@ fn known_letters<'w>(word: &'w [u8], known: &[u8], option: &str) -> Result<&'w [
 
 fn class<'w>(word: &[u8]) -> Result<What<'w>, CommandError> {
     match word.to_ascii_lowercase().as_slice() {
-        b"normal" => Ok(What::Normal),
-        b"master" | b"primary" | b"pubsub" | b"replica" | b"slave" => Ok(What::NoClass),
+        b"normal" => Ok(What::Class(Class::Normal)),
+        b"pubsub" => Ok(What::Class(Class::PubSub)),
+        b"master" | b"primary" | b"replica" | b"slave" => Ok(What::Class(Class::Replication)),
         _ => {
             let text = format!(
                 "ERR Unknown client type '{}'",

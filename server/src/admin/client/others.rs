@@ -35,16 +35,15 @@ fn kill(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     } else {
         Filter::parse(call, For::Kill)?
     };
-    let (clients, mailboxes) = (&call.server.clients, &call.server.mailboxes);
     let mut killed = 0;
-    for client in clients.list() {
+    for client in call.server.clients.list() {
         if !filter.chooses(&client, call.client, call.desk.monotonic_ms) {
             continue;
         }
         if client.id == call.client.id {
             call.session.close_after_reply = true;
             killed += 1;
-        } else if clients.kill(&client, mailboxes) {
+        } else if call.server.kill(&client) {
             killed += 1;
         }
     }
