@@ -8,7 +8,7 @@
 //! | `glob/` | patterns of KEYS, SCAN and PSUBSCRIBE |
 //! | `keys.rs` | where the keys stand in a request: locks, ACL, routing, GETKEYS |
 //! | `args.rs` | option words, numbers, expiry options |
-//! | `syntax.rs` | a row's `syntax` line as the argument tree of COMMAND DOCS |
+//! | `syntax/` | a row's `syntax` line as the argument tree of COMMAND DOCS |
 //! | `bitmap/`, `expire/`, `generic/`, `string/` | the families |
 //!
 //! **Invariant:** a handler reads no clock, randomness, file or socket; it is handed them.
