@@ -244,8 +244,8 @@ impl Intset {
         self.bytes[4..HEADER].copy_from_slice(&count.to_le_bytes());
     }
 
-    /// Halves what is left until the value is found or its place is. Both ends are looked at first:
-    /// sets of running numbers are filled at one end.
+    /// Halves what is left until the value is found or its place is. The end is looked at first: sets
+    /// of running numbers are filled there.
     fn search(&self, value: i64) -> Result<usize, usize> {
         let width = self.width();
         let mut left = 0;

@@ -60,6 +60,7 @@ impl<'e> Encoded<'e> {
         }
     }
 
+    #[inline]
     fn int(value: i64) -> Self {
         let mut head = [0; HEAD_MAX];
         let (tag, width) = match value {
@@ -85,6 +86,7 @@ impl<'e> Encoded<'e> {
         }
     }
 
+    #[inline]
     fn bytes(data: &'e [u8]) -> Self {
         let mut head = [0; HEAD_MAX];
         let len = data.len();
@@ -111,6 +113,7 @@ impl<'e> Encoded<'e> {
         }
     }
 
+    #[inline]
     fn body(&self) -> usize {
         usize::from(self.head_len) + self.data.len()
     }

@@ -2,7 +2,7 @@
 //!
 //! The hot path of small hashes, sets and sorted sets. The needle is read once: whether it spells a
 //! number decides what a number can equal, and no entry is ever formatted. Bytes are compared only
-//! when the lengths agree.
+//! when the lengths agree, and their last eight first: fields are wont to begin alike.
 
 use super::encoding::{back_size, decode, entry_size};
 use super::{At, Element, HEADER, Listpack};
@@ -24,13 +24,18 @@ impl Listpack {
 
     fn find_from_offset(&self, from: usize, needle: &[u8], skip: usize) -> Option<At> {
         let number = integer::parse(needle);
+        let last = needle.last_chunk::<8>();
         let entries = &self.bytes[..self.end()];
         let mut at = from;
         while at < entries.len() {
             let (element, body) = decode(&entries[at..]);
             let equal = match element {
                 Element::Int(value) => number == Some(value),
-                Element::Bytes(bytes) => bytes == needle,
+                Element::Bytes(bytes) => {
+                    bytes.len() == needle.len()
+                        && bytes.last_chunk::<8>() == last
+                        && bytes == needle
+                }
             };
             if equal {
                 return Some(At::new(at));
