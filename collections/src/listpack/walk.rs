@@ -295,3 +295,51 @@ impl<const N: usize> DoubleEndedIterator for Chunks<'_, N> {
         Some(chunk)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BYTES_MAX, Refused};
+
+    fn pack(count: i64) -> Listpack {
+        Listpack::from_elements((0..count).map(Element::Int)).expect("small")
+    }
+
+    #[test]
+    fn chunks_from_both_sides() {
+        let six = pack(6);
+        let expected = [[0, 1, 2], [3, 4, 5]].map(|chunk| chunk.map(Element::Int));
+        assert!(six.chunks::<3>().eq(expected));
+        assert!(six.chunks::<3>().rev().eq(expected.into_iter().rev()));
+        let mut both = six.pairs();
+        assert_eq!(both.next(), Some([0, 1].map(Element::Int)));
+        assert_eq!(both.next_back(), Some([4, 5].map(Element::Int)));
+        let at = six.seek(2).expect("within");
+        assert_eq!(both.next_at(), Some((at, [2, 3].map(Element::Int))));
+        assert_eq!((both.next(), both.next_back()), (None, None));
+        assert_eq!(pack(7).pairs().count(), 3, "a rest is left out");
+    }
+
+    #[test]
+    fn positions_come_with_elements() {
+        let five = pack(5);
+        let mut iter = five.iter();
+        assert_eq!(iter.next_at(), five.first().map(|at| (at, Element::Int(0))));
+        let last = five.last().map(|at| (at, Element::Int(4)));
+        assert_eq!(iter.next_back_at(), last);
+        assert_eq!(iter.at(), five.seek(1));
+        assert_eq!(iter.count(), 3);
+        assert_eq!(pack(0).iter().next_back_at(), None);
+    }
+
+    #[test]
+    fn room_is_told_and_refused() {
+        let mut five = pack(5);
+        assert!(five.has_room_for(BYTES_MAX - five.byte_len()));
+        assert!(!five.has_room_for(BYTES_MAX - five.byte_len() + 1));
+        assert_eq!(five.reserve(BYTES_MAX), Err(Refused::Size));
+        assert_eq!(five.reserve(1000), Ok(()));
+        assert!(five.heap_bytes() > 1000);
+        assert_eq!(five, pack(5));
+    }
+}
