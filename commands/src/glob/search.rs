@@ -20,7 +20,7 @@
 //!
 //! Made to be slow (half a mebibyte of `a?` against a mebibyte of `ab`) the search would take some 2^32
 //! steps. 2^24 and sixteen more a byte take some 40 ms on the two-core machine, and are enough for any pattern
-//! on a text of up to 64 KiB, and for parts of up to a thousand tokens on any.
+//! on a text of up to 32 KiB, and for parts of up to a thousand tokens on any.
 //!
 //! Checked by: the tests of `mod.rs`, fuzz/glob.
 
