@@ -157,6 +157,12 @@ impl Parser {
                 match input.get(*consumed) {
                     None => return Ok(Parsed::NeedMore),
                     Some(b'*') => {
+                        if self.scanned == 0
+                            && let Some((request, end)) = plain(input, *consumed, batch, limits)
+                        {
+                            *consumed = end;
+                            return Ok(Parsed::Request(request));
+                        }
                         if !self.begin(input, consumed, limits)? {
                             return Ok(Parsed::NeedMore);
                         }
@@ -466,6 +472,69 @@ impl Parser {
         let some = batch.spans.len() > first;
         Ok(some.then(|| Parsed::Request(batch.request(first))))
     }
+}
+
+/// The request that begins at `start`, and where it ends, if all of it is here and nothing about it is
+/// unusual, which is how nearly every request comes: counts and lengths below a thousand and a client
+/// that has logged in. Otherwise nothing has happened, and the parser goes through its stages.
+///
+/// Without the stages' state a GET costs a third of the instructions. The words of a request that turns
+/// out not to be whole are looked at a second time, once: the stages remember them.
+#[inline]
+fn plain(
+    input: &[u8],
+    start: usize,
+    batch: &mut Batch,
+    limits: &Limits,
+) -> Option<(Request, usize)> {
+    if limits.before_login || limits.bulk_bytes_max < SHORT || u64::from(limits.args_max) < SHORT {
+        return None;
+    }
+    let (count, mut at) = short_line(input, start, b'*')?;
+    if count == 0 {
+        return None;
+    }
+    let first = batch.spans.len();
+    for _ in 0..count {
+        let word = short_line(input, at, b'$').filter(|(len, at)| at + len + 2 <= input.len());
+        let Some((len, begin)) = word else {
+            batch.spans.truncate(first);
+            return None;
+        };
+        batch.spans.push(Span::plain(begin, len));
+        at = begin + len + 2;
+    }
+    Some((batch.request(first), at))
+}
+
+/// What `short_line` reads is below this.
+const SHORT: u64 = 1_000;
+
+/// The number between `sigil` at `at` and CR LF, of one to three digits, and where the next line begins.
+#[inline(always)]
+fn short_line(input: &[u8], at: usize, sigil: u8) -> Option<(usize, usize)> {
+    // The shortest word, an empty one, is a line of four bytes and two behind it.
+    let line: &[u8; 6] = input.get(at..)?.first_chunk()?;
+    let digit = |i: usize| usize::from(line[i].wrapping_sub(b'0'));
+    let one = digit(1);
+    if line[0] != sigil || one > 9 {
+        return None;
+    }
+    if line[2] == b'\r' {
+        return Some((one, at + 4));
+    }
+    let two = digit(2);
+    if one == 0 || two > 9 {
+        return None;
+    }
+    if line[3] == b'\r' {
+        return Some((one * 10 + two, at + 5));
+    }
+    let three = digit(3);
+    if three > 9 || line[4] != b'\r' {
+        return None;
+    }
+    Some((one * 100 + two * 10 + three, at + 6))
 }
 
 /// Takes what has come of a large word out of `input`, into an allocation that has room for all of

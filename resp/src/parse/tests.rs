@@ -102,6 +102,31 @@ fn endings_are_skipped_unread_as_redis_does() {
 }
 
 #[test]
+fn lengths_at_the_edge_of_the_short_way() {
+    for len in [0, 1, 9, 10, 99, 100, 999, 1000] {
+        let word = "x".repeat(len);
+        let input = format!("*2\r\n$3\r\nget\r\n${len}\r\n{word}\r\n*1\r\n$1\r\na\r\n");
+        check(&input, &[&format!("get|{word}"), "a"], None);
+    }
+    let low = Limits {
+        bulk_bytes_max: 5,
+        ..Limits::default()
+    };
+    let error = Some(ProtocolError::InvalidLength);
+    check_with(low, b"*1\r\n$5\r\nabcde\r\n*1\r\n$6\r\n", &["abcde"], error);
+    check(
+        "*2\r\n$1\r\na\r\n$01\r\n",
+        &[],
+        Some(ProtocolError::InvalidLength),
+    );
+    check(
+        "*2\r\n$1\r\na\r\n#1\r\n",
+        &[],
+        Some(ProtocolError::ExpectedDollar(b'#')),
+    );
+}
+
+#[test]
 fn long_counts_and_lengths() {
     let word = "x".repeat(12345);
     check(&format!("*1\r\n$12345\r\n{word}\r\n"), &[&word], None);
