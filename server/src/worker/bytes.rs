@@ -238,9 +238,9 @@ impl<D: Driver> Worker<'_, D> {
         };
         connection.is_dirty = false;
         if connection.sending_bytes == 0 && !connection.reply.is_empty() {
-            let spare = self.spares.pop().unwrap_or_default();
-            let output = connection.reply.take(spare);
-            // The vector that a connection keeps is an empty one, so that idle ones hold nothing.
+            // The vector that a connection keeps is an empty one, so that idle ones hold nothing
+            // and the spares are there for those that are served next.
+            let output = connection.reply.take(Vec::new());
             let length = output.len();
             connection.net_out += length as u64;
             connection.reply_room.said(length);
