@@ -1,5 +1,5 @@
 //! One measurement: redis-benchmark as the load, the server's CPU time from
-//! `/proc`, latencies from the tool's own percentile table (its CSV form stops
+//! `/proc` (`task/*/schedstat`), latencies from the tool's own percentile table (its CSV form stops
 //! at p99).
 
 use crate::server::Server;
@@ -89,8 +89,12 @@ fn parse(text: &str) -> Option<(f64, [f64; 3])> {
     Some((throughput, [at(50.0)?, at(99.0)?, at(99.9)?]))
 }
 
-/// User and system time of all the process's threads.
+/// User and system time of all the process's threads: from the scheduler, to the nanosecond, where the
+/// kernel tells; otherwise in ticks.
 fn cpu_seconds(pid: u32) -> Res<f64> {
+    if let Some(ns) = scheduled_ns(pid) {
+        return Ok(ns as f64 / 1e9);
+    }
     let text = sh::read(Path::new(&format!("/proc/{pid}/stat")))?;
     // The name in parentheses may hold anything; fields are counted after it.
     let fields = text.rsplit(')').next().unwrap_or("");
@@ -101,6 +105,16 @@ fn cpu_seconds(pid: u32) -> Res<f64> {
         .filter_map(|t| t.parse::<u64>().ok())
         .sum();
     Ok(ticks as f64 / TICKS_PER_S)
+}
+
+/// What the threads that live have run; a server's threads outlive a measurement.
+fn scheduled_ns(pid: u32) -> Option<u64> {
+    let mut sum = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        sum += text.split_whitespace().next()?.parse::<u64>().ok()?;
+    }
+    Some(sum)
 }
 
 /// Resident memory.

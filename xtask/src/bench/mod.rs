@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask bench [--bin PROGRAM] [--peer PROGRAM]… [--two] [--quick] [--rounds N]
-                         [--only speed,memory,growth]
+                         [--only speed,memory,growth,workers]
 
   --bin PROGRAM    our server (default target/release/redstart-server, built if need be)
   --peer PROGRAM   a server to compare with, repeatable (default: the distribution's
@@ -25,7 +25,8 @@ usage: cargo xtask bench [--bin PROGRAM] [--peer PROGRAM]… [--two] [--quick] [
   --two            also our server with two workers
   --quick          a tenth of the requests, two rounds
   --rounds N       rounds of the speed tests (default 5)
-  --only LIST      parts: speed, memory, growth
+  --only LIST      parts: speed, memory, growth; workers only when it is named: two workers
+                   against one on the simulated network (`server/examples/workers.rs`)
 Prints Markdown tables; redirect them to a file.";
 
 /// A server that takes part.
@@ -104,6 +105,19 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     }
     if wants("growth") {
         growth::table(&contestants, plan.growth_keys, plan.rounds.min(3))?;
+    }
+    if only.is_some() && wants("workers") {
+        let rounds = plan.rounds.to_string();
+        let example = [
+            "run",
+            "--quiet",
+            "--release",
+            "-p",
+            "server",
+            "--example",
+            "workers",
+        ];
+        sh::run(sh::cmd(sh::cargo(), &example).arg(&rounds))?;
     }
     Ok(())
 }

@@ -1,0 +1,299 @@
+//! What a second worker brings: throughput of two over that of one, without a kernel between.
+//!
+//!   thread 0: worker 0 + its clients          thread 1: worker 1 + its clients
+//!             └───────────── one store, 1,024 shards ─────────────┘
+//!
+//! The network is the simulation in real time (`io::sim::Net::threaded`). A worker's clients run on the
+//! worker's own thread, between its turns: a request never crosses to another core on its way in, so
+//! what the workers share is the store, its locks, and what else the server keeps for all. The clients'
+//! part is a copy into and out of the wire, the same for one worker and for two.
+//!
+//! Two figures, because a machine with other things to do gives two threads less than two cores: the
+//! ratio of requests a second, and of requests a second of processor time, times two. The second is
+//! blind to waiting, of which there is none: a worker that finds a shard held spins, or serves others.
+//!
+//! `cargo run --release -p server --example workers [rounds]`
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use io::sim::{Net, Peer};
+use server::listen::{Listening, Wanted};
+use server::worker::Worker;
+use server::{Live, Server, Start};
+
+#[global_allocator]
+static ALLOCATOR: os::alloc::Counting = os::alloc::Counting;
+
+/// Clients of each worker.
+const CLIENTS: usize = 25;
+/// Requests that a client sends together.
+const PIPELINE: usize = 16;
+const KEYS: u64 = 200_000;
+/// How long one measurement lasts.
+const LENGTH: Duration = Duration::from_secs(1);
+/// Batches made beforehand for each worker, so that the clients only copy.
+const BATCHES: usize = 512;
+
+/// What the clients ask for.
+#[derive(Clone, Copy)]
+struct Load {
+    name: &'static str,
+    /// Words of one request, given a source of numbers.
+    request: fn(&mut dyn FnMut() -> u64) -> Vec<String>,
+    reply_bytes: usize,
+}
+
+const VALUE: &str = "0123456789abcdef0123456789abcdef";
+
+const LOADS: [Load; 3] = [
+    Load {
+        name: "SET",
+        request: |next| vec!["SET".into(), key(next()), VALUE.into()],
+        reply_bytes: 5,
+    },
+    Load {
+        name: "GET",
+        request: |next| vec!["GET".into(), key(next())],
+        reply_bytes: 39,
+    },
+    Load {
+        name: "MSET of 10",
+        request: |next| {
+            let pairs = (0..10).flat_map(|_| [key(next()), VALUE.into()]);
+            std::iter::once("MSET".into()).chain(pairs).collect()
+        },
+        reply_bytes: 5,
+    },
+];
+
+fn key(n: u64) -> String {
+    format!("key:{:012}", n % KEYS)
+}
+
+/// What came of one measurement.
+#[derive(Clone, Copy, Default)]
+struct Speed {
+    per_second: f64,
+    per_cpu_second: f64,
+}
+
+fn main() {
+    let rounds = std::env::args().nth(1).and_then(|n| n.parse().ok());
+    os::clock::calibrate();
+    println!(
+        "| load, pipeline {PIPELINE} | one worker, requests/s | two | ratio (min–max) | by processor time |"
+    );
+    println!("|---|---|---|---|---|");
+    for load in LOADS {
+        let pairs: Vec<[Speed; 2]> = (0..rounds.unwrap_or(5))
+            .map(|_| [1, 2].map(|workers| measure(workers, load)))
+            .collect();
+        let of = |get: &dyn Fn(&[Speed; 2]) -> f64| {
+            let mut all: Vec<f64> = pairs.iter().map(get).collect();
+            all.sort_by(f64::total_cmp);
+            (all[0], all[all.len() / 2], all[all.len() - 1])
+        };
+        let ratio = of(&|[one, two]| two.per_second / one.per_second);
+        let by_cpu = of(&|[one, two]| 2.0 * two.per_cpu_second / one.per_cpu_second);
+        println!(
+            "| {} | {:.0} | {:.0} | {:.2} ({:.2}–{:.2}) | {:.2} ({:.2}–{:.2}) |",
+            load.name,
+            of(&|[one, _]| one.per_second).1,
+            of(&|[_, two]| two.per_second).1,
+            ratio.1,
+            ratio.0,
+            ratio.2,
+            by_cpu.1,
+            by_cpu.0,
+            by_cpu.2
+        );
+    }
+}
+
+/// Loads a server of so many workers for `LENGTH`.
+fn measure(workers: usize, load: Load) -> Speed {
+    let net = Net::threaded();
+    let server = serve(workers);
+    let (go, stop) = (AtomicBool::new(false), AtomicBool::new(false));
+    let ready = Barrier::new(workers + 1);
+    let (requests, cpu_ns) = (AtomicU64::new(0), AtomicU64::new(0));
+    let mut elapsed = Duration::ZERO;
+    std::thread::scope(|scope| {
+        let mut doors = Vec::new();
+        for index in 0..workers {
+            let (door, newcomers) = channel();
+            doors.push(door);
+            let (server, net, go, stop, ready) = (&server, &net, &go, &stop, &ready);
+            let (requests, cpu_ns) = (&requests, &cpu_ns);
+            scope.spawn(move || {
+                let mut worker = Worker::new(index, server, net.driver());
+                if index == 0 {
+                    worker.listen().expect("nobody else listens");
+                }
+                ready.wait();
+                let mut clients = arrive(&mut worker, &newcomers, go);
+                if index == 0 {
+                    fill(&mut worker, &mut clients[0]);
+                }
+                ready.wait();
+                let batches = batches(load, index as u64 + 1);
+                let (before, mut done) = (cpu_now_ns(), 0);
+                while !stop.load(Relaxed) {
+                    done += round(&mut worker, &mut clients, &batches, done, load.reply_bytes);
+                }
+                cpu_ns.fetch_add(cpu_now_ns() - before, Relaxed);
+                requests.fetch_add(done as u64, Relaxed);
+                // Nobody closes while the other still measures.
+                ready.wait();
+            });
+        }
+        ready.wait();
+        connect(&net, &server, &doors);
+        go.store(true, Relaxed);
+        ready.wait();
+        let began = Instant::now();
+        std::thread::sleep(LENGTH);
+        stop.store(true, Relaxed);
+        elapsed = began.elapsed();
+        ready.wait();
+    });
+    let requests = requests.into_inner() as f64;
+    Speed {
+        per_second: requests / elapsed.as_secs_f64(),
+        per_cpu_second: requests / (cpu_ns.into_inner() as f64 / 1e9),
+    }
+}
+
+fn serve(workers: usize) -> Arc<Server> {
+    let start = Start {
+        workers,
+        renames: Vec::new(),
+        seed: 1,
+        run_id: "0".repeat(40),
+        port: 0,
+    };
+    let server = Server::new(start, Live::default()).expect("no renames");
+    let at = io::ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+    *server.listening.lock() = Listening {
+        wanted: vec![Wanted {
+            at,
+            optional: false,
+        }],
+        ..Listening::default()
+    };
+    server
+}
+
+/// Connects the clients one by one, and hands each to the thread of the worker that has got it.
+fn connect(net: &Net, server: &Server, doors: &[std::sync::mpsc::Sender<Peer>]) {
+    let address = server.addresses.lock()[0].clone();
+    for count in 1..=CLIENTS * doors.len() {
+        let peer = net.connect(&address).expect("it listens");
+        while server.clients.len() < count as u64 {
+            std::thread::yield_now();
+        }
+        let client = server.clients.list().pop().expect("it has come");
+        doors[client.worker].send(peer).expect("its thread waits");
+    }
+}
+
+/// Turns until everybody is there.
+fn arrive(
+    worker: &mut Worker<'_, io::sim::SimLoop>,
+    newcomers: &Receiver<Peer>,
+    go: &AtomicBool,
+) -> Vec<Peer> {
+    let mut clients = Vec::new();
+    while !go.load(Relaxed) || clients.len() < CLIENTS {
+        worker.turn();
+        clients.extend(newcomers.try_iter());
+    }
+    clients
+}
+
+/// Sends `bytes` and turns the worker until `wanted` bytes have come back.
+fn ask(worker: &mut Worker<'_, io::sim::SimLoop>, client: &mut Peer, bytes: &[u8], wanted: usize) {
+    let (mut rest, mut got) = (bytes, Vec::new());
+    while !rest.is_empty() || got.len() < wanted {
+        if !rest.is_empty() {
+            let sent = client.send(rest).unwrap_or(0);
+            rest = &rest[sent..];
+        }
+        worker.turn();
+        // Nothing has come yet: it is asked again.
+        let _ = client.receive(&mut got, 1 << 20);
+    }
+}
+
+/// Sets every key.
+fn fill(worker: &mut Worker<'_, io::sim::SimLoop>, client: &mut Peer) {
+    for first in (0..KEYS).step_by(1_000) {
+        let bytes: Vec<u8> = (first..first + 1_000)
+            .flat_map(|n| encode(&["SET".into(), key(n), VALUE.into()]))
+            .collect();
+        ask(worker, client, &bytes, 5 * 1_000);
+    }
+}
+
+fn encode(words: &[String]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
+    }
+    bytes
+}
+
+fn batches(load: Load, seed: u64) -> Vec<Vec<u8>> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state >> 16
+    };
+    (0..BATCHES)
+        .map(|_| {
+            (0..PIPELINE)
+                .flat_map(|_| encode(&(load.request)(&mut next)))
+                .collect()
+        })
+        .collect()
+}
+
+/// Every client sends a batch, the worker serves, every client reads its replies; how many there were.
+fn round(
+    worker: &mut Worker<'_, io::sim::SimLoop>,
+    clients: &mut [Peer],
+    batches: &[Vec<u8>],
+    done: usize,
+    reply_bytes: usize,
+) -> usize {
+    let first = done / PIPELINE;
+    for (n, client) in clients.iter_mut().enumerate() {
+        let batch = &batches[(first + n) % batches.len()];
+        let sent = client.send(batch).expect("the connection stands");
+        assert_eq!(sent, batch.len(), "a calm wire takes a batch whole");
+    }
+    let mut replies = Vec::with_capacity(PIPELINE * reply_bytes);
+    for client in &mut *clients {
+        replies.clear();
+        while replies.len() < PIPELINE * reply_bytes {
+            if client.receive(&mut replies, 1 << 16).is_err() {
+                worker.turn();
+            }
+        }
+    }
+    clients.len() * PIPELINE
+}
+
+/// Processor time of this thread; where the system does not tell, the clock's.
+fn cpu_now_ns() -> u64 {
+    std::fs::read_to_string("/proc/thread-self/schedstat")
+        .ok()
+        .and_then(|text| text.split_whitespace().next()?.parse().ok())
+        .unwrap_or_else(|| os::clock::monotonic_us() * 1_000)
+}
