@@ -6,7 +6,7 @@
 //! Entries are 64 bytes with a 16-byte key, in mimalloc, as the store's are; `shards` spreads them
 //! over 1,024 tables, as the store does, `one` puts all in one.
 
-use collections::table::{Element, Hash, Slot, Table};
+use collections::table::{Ahead, Element, Hash, Slot, Table};
 use std::hint::black_box;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
@@ -148,11 +148,10 @@ fn in_batches(store: &Store, keys: &[[u8; 16]]) -> f64 {
             let mut hashes = [Hash::new(0); BATCH];
             for (h, key) in hashes.iter_mut().zip(batch) {
                 *h = hash(key, 7);
-                store.table(*h).prefetch_segment(*h);
             }
-            for h in hashes {
-                store.table(h).prefetch_entry(h);
-            }
+            let mut aheads = hashes.map(|h| store.table(h).ahead(h));
+            aheads.iter_mut().flatten().for_each(Ahead::ask_word);
+            aheads.iter().flatten().for_each(Ahead::ask_entry);
             for (h, key) in hashes.iter().zip(batch) {
                 sum += store
                     .table(*h)

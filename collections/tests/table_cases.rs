@@ -209,8 +209,7 @@ fn an_empty_table_owns_nothing() {
     assert!(table.snapshot().take_next_chunk().is_none() && table.iter().next().is_none());
     assert_eq!(table.sample(3, 5, false, |_| ()), 0);
     assert!(table.visit_expired(0, 10, &mut 0, |_| ()).finished);
-    table.prefetch_segment(hash(1, MIX));
-    table.prefetch_entry(hash(1, MIX));
+    assert!(table.ahead(hash(1, MIX)).is_none());
     table.note_write(hash(1, MIX), 9);
     assert_eq!((table.last_write(hash(5, MIX)), table.heap_bytes()), (9, 0));
 }

@@ -55,6 +55,8 @@ pub enum Null {
 pub struct Call<'c, 's> {
     /// The request's words; word 0 is the command's name.
     pub args: Args<'c>,
+    /// The key of a row that has exactly one, hashed for the locks already, and the word that it is.
+    pub lone_key: Option<(usize, Key<'c>)>,
     /// The data, under the locks that the row asked for.
     pub unit: &'c mut Unit<'s>,
     /// Where the answer goes.
@@ -94,9 +96,13 @@ impl std::fmt::Debug for Later {
 
 impl<'c> Call<'c, '_> {
     /// The key that word `index` names.
+    #[inline]
     #[must_use]
     pub fn key(&self, index: usize) -> Key<'c> {
-        self.unit.key(self.args.get(index))
+        match self.lone_key {
+            Some((at, key)) if at == index => key,
+            _ => self.unit.key(self.args.get(index)),
+        }
     }
 
     /// The answer of a command that has found nothing: it waits, or where it may not, says so.

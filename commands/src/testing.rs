@@ -111,6 +111,7 @@ impl Bench {
         let (unit_ref, reply) = (&mut unit, &mut self.reply);
         let mut call = Call {
             args,
+            lone_key: None,
             unit: unit_ref,
             reply,
             settings: &self.settings,

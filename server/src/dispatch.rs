@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use commands::CommandError;
 use commands::spec::Flags;
 use resp::{Args, OwnedArgs, Proto, Reply};
-use store::{Gates, Plan, Scratch, Turn};
+use store::{Gates, Plan, Scratch, Spot, Turn};
 
 use crate::admin::AdminCall;
 use crate::blocking;
@@ -32,7 +32,7 @@ use crate::desk::Desk;
 use crate::execute::{self, Ran};
 use crate::live::Protected;
 use crate::log;
-use crate::plan::{for_each_key, plan};
+use crate::plan::{for_each_key, lone_key, plan};
 use crate::pubsub::Teller;
 use crate::server::Server;
 use crate::session::{Queued, ReplyMode, Session};
@@ -60,6 +60,8 @@ pub(crate) struct Seat<'c> {
     pub(crate) reply: &'c mut Reply,
     /// How often this request has found a shard held.
     pub(crate) tries: u32,
+    /// Where the request's lone key lies, if that is known already.
+    pub(crate) spot: Option<Spot>,
 }
 
 /// What came of a request.
@@ -281,8 +283,10 @@ impl Engine<'_> {
         command: &Command,
         args: Args<'_>,
     ) -> Served {
+        let lone_key = lone_key(command, args, &server.store, seat.spot);
         let plan = plan(
             command,
+            lone_key.map(|(_, key)| key),
             args,
             seat.session,
             &server.store,
@@ -315,6 +319,7 @@ impl Engine<'_> {
         let ran = execute::run(&mut AdminCall {
             args,
             command,
+            lone_key,
             unit: Some(&mut unit),
             reply: &mut *seat.reply,
             may_block: true,
@@ -363,6 +368,7 @@ impl Engine<'_> {
                 may_block: false,
                 args: queued.as_ref().map_or(request, OwnedArgs::as_args),
                 command: server.commands.command(unsaid.command),
+                lone_key: None,
                 unit: None,
                 reply: &mut *seat.reply,
                 server,
@@ -392,6 +398,7 @@ impl Engine<'_> {
         execute::run(&mut AdminCall {
             args,
             command,
+            lone_key: None,
             unit: None,
             reply: &mut *seat.reply,
             may_block: true,

@@ -66,6 +66,7 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
         Run::Data(handler) => {
             let mut data = Call {
                 args: call.args,
+                lone_key: call.lone_key,
                 unit: call
                     .unit
                     .as_deref_mut()
@@ -189,6 +190,7 @@ pub(crate) fn run_again(
     let dirty = unit.dirty_count();
     let mut call = Call {
         args,
+        lone_key: None,
         unit: &mut *unit,
         reply: &mut *reply,
         settings: &desk.live.settings,

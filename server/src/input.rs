@@ -13,9 +13,8 @@
 //! N2  `touched` is the first request whose keys have not been touched ahead.
 //! N3  `consumed` is where the parser goes on; nothing before it is looked at again.
 
-use std::cell::Cell;
-
 use resp::{Batch, Parsed, Parser, ProtocolError, Request};
+use store::Spot;
 
 use crate::table::{CommandId, CommandTable};
 
@@ -29,6 +28,8 @@ pub(crate) struct Cut {
     pub(crate) request: Request,
     /// Which command; none when there is none of that name.
     pub(crate) command: Option<CommandId>,
+    /// Where its key lies, if its row has exactly one and that has been touched ahead (N2).
+    pub(crate) spot: Option<Spot>,
 }
 
 /// What stands behind the requests.
@@ -54,8 +55,7 @@ pub(crate) struct Input {
     pub(crate) batch: Batch,
     pub(crate) requests: Vec<Cut>,
     pub(crate) next: usize,
-    /// A cell, because the words of the requests are borrowed while it moves.
-    pub(crate) touched: Cell<usize>,
+    pub(crate) touched: usize,
     pub(crate) behind: Behind,
     /// How often the request at `next` has found a shard held.
     pub(crate) tries: u32,
@@ -69,7 +69,7 @@ impl Input {
             batch: Batch::default(),
             requests: Vec::new(),
             next: 0,
-            touched: Cell::new(0),
+            touched: 0,
             behind: Behind::Rest,
             tries: 0,
         }
@@ -97,14 +97,18 @@ impl Input {
         self.requests.clear();
         self.batch.clear();
         self.next = 0;
-        self.touched.set(0);
+        self.touched = 0;
         self.behind = Behind::More;
         while self.requests.len() < wanted {
             match parser.next(&self.bytes, &mut self.consumed, &mut self.batch, limits) {
                 Ok(Parsed::Request(request)) => {
                     let args = self.batch.args(&self.bytes, request);
                     let command = commands.resolve(args).map(|command| command.id);
-                    self.requests.push(Cut { request, command });
+                    self.requests.push(Cut {
+                        request,
+                        command,
+                        spot: None,
+                    });
                 }
                 Ok(Parsed::NeedMore) => self.behind = Behind::Rest,
                 Ok(Parsed::NeedBlob { at, len }) => self.behind = Behind::Blob { at, len },
@@ -136,7 +140,7 @@ impl Input {
         self.requests.clear();
         self.batch.clear();
         self.next = 0;
-        self.touched.set(0);
+        self.touched = 0;
         if rest == 0 {
             (Vec::new(), Some(bytes))
         } else if consumed == 0 && rest > bytes.capacity() / 2 {

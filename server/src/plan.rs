@@ -13,7 +13,7 @@
 
 use commands::spec::{Begin, Find, KeyAt, KeyFlags, Keys, Locks};
 use resp::Args;
-use store::{Plan, Store};
+use store::{Key, Plan, Spot, Store};
 
 use crate::session::Session;
 use crate::table::{Command, CommandTable, Special};
@@ -62,10 +62,32 @@ const fn names_no_key(ranges: &[KeyAt]) -> bool {
     true
 }
 
+/// The key of a request whose row has exactly one: the word that it is, and the key, hashed. `spot` is
+/// where it was found to lie when it was touched ahead.
+#[inline]
+pub(crate) fn lone_key<'a>(
+    command: &Command,
+    args: Args<'a>,
+    store: &Store,
+    spot: Option<Spot>,
+) -> Option<(usize, Key<'a>)> {
+    let KeyShape::One(at) = command.key_shape else {
+        return None;
+    };
+    let at = usize::from(at);
+    let word = args.try_get(at)?;
+    let key = match spot {
+        Some(spot) => store.key_at(spot, word),
+        None => store.key(word),
+    };
+    Some((at, key))
+}
+
 /// The plan for one request. `shards` is the worker's vector for the several case.
 #[inline]
 pub(crate) fn plan<'p>(
     command: &Command,
+    lone_key: Option<Key<'_>>,
     args: Args<'_>,
     session: &Session,
     store: &Store,
@@ -73,10 +95,9 @@ pub(crate) fn plan<'p>(
     shards: &'p mut Vec<usize>,
 ) -> Plan<'p> {
     if command.spec.locks == Locks::Keys
-        && let KeyShape::One(at) = command.key_shape
-        && let Some(word) = args.try_get(usize::from(at))
+        && let Some(key) = lone_key
     {
-        return Plan::Narrow(store.key(word).shard());
+        return Plan::Narrow(key.shard());
     }
     shards.clear();
     let enough = if command.special == Special::Exec {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use libmimalloc_sys::{mi_free, mi_malloc, mi_malloc_aligned};
-use store::{Deadline, Key, NewStr, Options, Plan, Scratch, Slot, Stage, Store, Turn};
+use store::{Deadline, Key, NewStr, Options, Plan, Scratch, Slot, Store, Turn};
 
 /// mimalloc, counting what it was asked for. As in `os::alloc`, what is aligned to a word takes
 /// the plain way: the aligned one rounds 56 bytes up to 64.
@@ -119,10 +119,7 @@ impl Bench {
         for _ in 0..rounds / BATCH as u32 {
             let names: [_; BATCH] = std::array::from_fn(|_| self.draw());
             let keys: [Key<'_>; BATCH] = std::array::from_fn(|i| self.store.key(&names[i]));
-            for stage in [Stage::Segment, Stage::Word, Stage::Entry] {
-                keys.iter()
-                    .for_each(|key| self.store.prefetch(stage, 0, key.spot()));
-            }
+            self.store.touch_ahead(&keys.map(|key| (0, key.spot())));
             keys.iter().for_each(|key| f(self, *key));
         }
         let batched = begin.elapsed().as_nanos() as f64 / f64::from(rounds);

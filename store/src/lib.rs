@@ -43,7 +43,6 @@ pub use gate::Gates;
 pub use key::{Key, Spot, element_hashing};
 pub use log::{LogReader, Merge};
 pub use plan::{Done, Freeing, Plan, Turn};
-pub use prefetch::Stage;
 pub use scratch::Scratch;
 pub use shard::SHARDS;
 pub use snapshot::{Cut, Part};

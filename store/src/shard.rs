@@ -17,7 +17,7 @@
 //! L2  A `Held` names only shards whose lock its maker took and nobody has let go; no shard is
 //!     named by two of them at once. Only `locks.rs` makes them.
 //! L3  What is behind the lock is reached only through `Held`: shared through `&Held`, exclusively
-//!     through `&mut Held`; and through `look_now`, which takes the lock itself and lets it go.
+//!     through `&mut Held`; and shared through `Glance`, which holds the lock itself.
 //!
 //! Checked by: `tests/protocols.rs` (shuttle), ThreadSanitizer over `tests/threads.rs`.
 #![allow(
@@ -143,16 +143,12 @@ impl Shard {
         }
     }
 
-    /// Looks inside if nobody holds the lock this very moment: for hints, which are a few
-    /// instructions long and cannot panic. No proof of holding is made, because making and dropping
-    /// one costs more than the look.
+    /// Holds the lock for a glance, if nobody holds it this very moment: for hints, which are a few
+    /// instructions long and cannot panic. It is no `Held`, because making and dropping one costs more
+    /// than the glance.
     #[inline]
-    pub(crate) fn look_now(&self, look: impl FnOnce(&ShardData)) {
-        if self.lock.try_take() {
-            // SAFETY: L1: the lock is ours until it is released two lines below.
-            look(unsafe { &*self.data.get() });
-            self.lock.release();
-        }
+    pub(crate) fn glance(&self) -> Option<Glance<'_>> {
+        self.lock.try_take().then(|| Glance(self))
     }
 
     /// Before this moment nothing here expires, as far as one can tell without the lock.
@@ -182,6 +178,26 @@ impl std::fmt::Debug for Shard {
         f.debug_struct("Shard")
             .field("lock", &self.lock)
             .finish_non_exhaustive()
+    }
+}
+
+/// A shard that is held for a moment, to be looked at and not changed. Dropping it lets the shard go.
+#[derive(Debug)]
+pub(crate) struct Glance<'s>(&'s Shard);
+
+impl Glance<'_> {
+    /// The shard's tables.
+    #[inline]
+    pub(crate) fn tables(&self) -> &Tables {
+        // SAFETY: L1: the lock is ours until this is dropped, and `self` is borrowed.
+        unsafe { &(*self.0.data.get()).tables }
+    }
+}
+
+impl Drop for Glance<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.lock.release();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::counts::{Counts, DbSize};
 use crate::error::Busy;
 use crate::event::EventClass;
 use crate::gate::{GateWord, Gates};
-use crate::key::{HashSeed, Key};
+use crate::key::{HashSeed, Key, Spot};
 use crate::lazy::FreeThread;
 use crate::locks::Shards;
 use crate::log::Log;
@@ -109,6 +109,18 @@ impl Store {
         Key::new(bytes, self.hash_seed.hash(bytes))
     }
 
+    /// The key at `spot`, which is where `bytes` was hashed to before.
+    #[inline]
+    #[must_use]
+    pub fn key_at<'k>(&self, spot: Spot, bytes: &'k [u8]) -> Key<'k> {
+        debug_assert_eq!(
+            spot.hash(),
+            self.hash_seed.hash(bytes),
+            "the spot of another key"
+        );
+        Key::new(bytes, spot.hash())
+    }
+
     /// Begins a unit: takes the locks of its plan, reads time and gates.
     ///
     /// # Errors
@@ -137,10 +149,10 @@ impl Store {
     pub fn table_bytes(&self, db: u32) -> u64 {
         let (mut bytes, mut seen) = (0, 0);
         for shard in 0..SHARDS {
-            self.shards.outside(shard).look_now(|data| {
+            if let Some(glance) = self.shards.outside(shard).glance() {
                 seen += 1;
-                bytes += data.tables.get(db).map_or(0, Table::heap_bytes) as u64;
-            });
+                bytes += glance.tables().get(db).map_or(0, Table::heap_bytes) as u64;
+            }
         }
         match seen {
             // The caller's own unit holds them all.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use store::{
     CycleLimits, Deadline, EventClass, Freeing, Gates, Look, NewStr, Options, Plan, Scratch, Slot,
-    Stage, Store, Turn, Unit, Watcher,
+    Store, Turn, Unit, Watcher,
 };
 
 fn store() -> Store {
@@ -333,10 +333,8 @@ fn a_prefetch_changes_nothing() {
     let store = store();
     let mut scratch = Scratch::new();
     set(&mut narrow(&store, b"k", 0, &mut scratch), b"k", None);
-    for key in [&b"k"[..], b"missing"] {
-        for stage in [Stage::Segment, Stage::Word, Stage::Entry] {
-            (0..3).for_each(|db| store.prefetch(stage, db, store.key(key).spot()));
-        }
-    }
+    let spots = [&b"k"[..], b"missing"].map(|key| store.key(key).spot());
+    let keys: Vec<_> = (0..60).map(|n| (n % 3, spots[n as usize % 2])).collect();
+    store.touch_ahead(&keys);
     assert_eq!((store.keys(0), store.keys(1)), (1, 0));
 }

@@ -29,6 +29,7 @@
 //! (`handover.rs`). Checked by: `tests/table_model.rs` against std maps, `tests/handover_model.rs`
 //! under shuttle, `tests/table_threads.rs`, `Table::check`, AddressSanitizer.
 
+mod ahead;
 pub(crate) mod arena;
 mod chunk;
 pub(crate) mod classes;
@@ -46,6 +47,7 @@ mod segment;
 mod snapshot;
 mod ttl;
 
+pub use ahead::Ahead;
 pub use element::Element;
 pub use entry::{Occupied, Slot, Vacant};
 pub use hash::Hash;
@@ -145,35 +147,6 @@ impl<E: Element> Table<E> {
         let slot = segment.find(hash.tag(), key)?;
         // SAFETY: the slot was found in use; the table is borrowed for the view's life.
         Some(unsafe { segment.element(slot) })
-    }
-
-    /// First stage of a look-up in a batch: reads the directory and asks for the lines in which the
-    /// key's segment keeps its header and tags.
-    ///
-    /// With a dozen look-ups at a time, each stage run for all of them before the next, the
-    /// latencies of memory overlap.
-    #[inline]
-    pub fn prefetch_segment(&self, hash: Hash) {
-        if let Some(segment) = self.segment(hash) {
-            segment.prefetch();
-        }
-    }
-
-    /// Second stage: looks for the tag and asks for the word that points to its entry.
-    #[inline]
-    pub fn prefetch_word(&self, hash: Hash) {
-        if let Some(segment) = self.segment(hash) {
-            segment.prefetch_word(hash.tag());
-        }
-    }
-
-    /// Third stage: looks for the tag and asks for the first two lines of the entry it stands for,
-    /// without reading the entry.
-    #[inline]
-    pub fn prefetch_entry(&self, hash: Hash) {
-        if let Some(segment) = self.segment(hash) {
-            segment.prefetch_element(hash.tag());
-        }
     }
 
     /// Adds an entry whose key is known not to be there, as loading does. `hash` must be the hash

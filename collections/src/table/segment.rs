@@ -306,34 +306,13 @@ impl<E: Element> Seg<E> {
         }
     }
 
-    /// Asks for the lines of the words that stand for the tag, which it does not read.
+    /// The first slot with this tag, which is nearly always that of the key that it was made from.
     #[inline]
-    pub(super) fn prefetch_word(self, tag: u16) {
-        let words = self.words_ptr();
-        let ask = |slot: usize| {
-            // Its first and last byte: one word in sixteen lies in two lines.
-            let word = words.wrapping_add(slot).cast::<u8>();
-            probe::prefetch(word);
-            probe::prefetch(word.wrapping_add(size_of::<Word>() - 1));
-            true
-        };
+    pub(super) fn slot_of_tag(self, tag: u16) -> Option<u16> {
         // SAFETY: as in `find`.
-        let _ = unsafe { probe::find_tag(self.tags(), self.len(), tag, ask) };
-    }
-
-    /// Asks for the first lines of every element with the tag, which it neither reads nor compares.
-    #[inline]
-    pub(super) fn prefetch_element(self, tag: u16) {
-        let words = self.words_ptr();
-        let ask = |slot: usize| {
-            // SAFETY: S3: the slot is in use.
-            let element = unsafe { words.add(slot).read() }.element().as_ptr();
-            probe::prefetch(element);
-            probe::prefetch(element.wrapping_add(LINE));
-            true
-        };
-        // SAFETY: as in `find`.
-        let _ = unsafe { probe::find_tag(self.tags(), self.len(), tag, ask) };
+        let slot = unsafe { probe::find_tag(self.tags(), self.len(), tag, |_| true) };
+        // CAP_MAX: it fits.
+        slot.map(|slot| slot as u16)
     }
 
     /// Asks for the first line of every element, before all of them are looked at.

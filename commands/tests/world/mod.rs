@@ -105,6 +105,7 @@ impl World {
         unit.declare(at.iter().map(|at| args.get(*at)));
         let mut call = Call {
             args,
+            lone_key: None,
             unit: &mut unit,
             reply: &mut reply,
             settings: &self.settings,

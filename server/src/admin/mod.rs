@@ -51,6 +51,8 @@ pub type Handler = fn(&mut AdminCall<'_, '_>) -> Result<(), CommandError>;
 pub struct AdminCall<'c, 's> {
     /// The request's words; word 0 is the command's name, word 1 a subcommand's.
     pub args: Args<'c>,
+    /// The key of a row that has exactly one, hashed for the locks already, and the word that it is.
+    pub lone_key: Option<(usize, store::Key<'c>)>,
     /// What is called: of a subcommand its own row, not the container's.
     pub command: &'c Command,
     /// The data, under the locks that the row asked for (see above).

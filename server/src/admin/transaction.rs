@@ -129,6 +129,7 @@ fn exec(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         execute::run(&mut AdminCall {
             args: queued.args.as_args(),
             command: call.server.commands.command(queued.command),
+            lone_key: None,
             unit: Some(&mut *unit),
             reply: behind.as_mut().unwrap_or(&mut *call.reply),
             may_block: false,

@@ -14,15 +14,16 @@
 use std::sync::atomic::Ordering;
 
 use io::{Close, Driver};
-use store::{Spot, Stage};
+use store::Spot;
 
 use super::Worker;
 use crate::clients::Claim;
 use crate::connection::{Connection, Wait};
 use crate::dispatch::{Seat, Served};
-use crate::input::{BATCH_MAX, Behind, Input};
+use crate::input::{BATCH_MAX, Behind, Cut, Input};
 use crate::log;
 use crate::plan::KeyShape;
+use crate::server::Server;
 
 /// Keys touched ahead at a time.
 const KEYS_AHEAD: usize = BATCH_MAX;
@@ -88,9 +89,14 @@ impl<D: Driver> Worker<'_, D> {
     fn touch_ahead(&mut self, group: &[usize]) {
         let mut window = std::mem::take(&mut self.window);
         for &place in group {
-            if let Some(connection) = &self.connections[place]
-                && let Some(input) = &connection.input
-                && !self.fill(&mut window, connection.session.db, input)
+            if let Some(connection) = &mut self.connections[place]
+                && let Some(input) = &mut connection.input
+                && !fill(
+                    self.engine.server,
+                    &mut window,
+                    connection.session.db,
+                    input,
+                )
             {
                 break;
             }
@@ -101,9 +107,9 @@ impl<D: Driver> Worker<'_, D> {
 
     /// The window was full before it came to the next request of `input`: touches from there on.
     #[cold]
-    fn touch_more(&mut self, db: u32, input: &Input) {
+    fn touch_more(&mut self, db: u32, input: &mut Input) {
         let mut window = std::mem::take(&mut self.window);
-        self.fill(&mut window, db, input);
+        fill(self.engine.server, &mut window, db, input);
         self.touch(&mut window);
         self.window = window;
     }
@@ -116,50 +122,9 @@ impl<D: Driver> Worker<'_, D> {
             let figures = &self.engine.desk.figures;
             figures.prefetch_batches.add(1);
             figures.prefetch_entries.add(window.len() as u64);
-            for stage in [Stage::Segment, Stage::Word, Stage::Entry] {
-                for &(db, spot) in window.iter() {
-                    self.engine.server.store.prefetch(stage, db, spot);
-                }
-            }
+            self.engine.server.store.touch_ahead(window);
         }
         window.clear();
-    }
-
-    /// Puts the keys of the requests that have not been touched yet into the window; gives whether
-    /// there was room for all. Of a request with more keys than a window, the first are touched.
-    #[inline]
-    fn fill(&self, window: &mut Window, db: u32, input: &Input) -> bool {
-        let server = self.engine.server;
-        let store = &server.store;
-        let is_ours = window.is_empty();
-        let mut push = |word: &[u8]| {
-            let has_room = window.len() < KEYS_AHEAD;
-            if has_room {
-                window.push((db, store.key(word).spot()));
-            }
-            has_room
-        };
-        let first = input.touched.get().max(input.next);
-        for (at, cut) in input.requests.iter().enumerate().skip(first) {
-            if let Some(id) = cut.command {
-                let command = server.commands.command(id);
-                let args = input.batch.args(&input.bytes, cut.request);
-                let fits = match command.key_shape {
-                    KeyShape::None => true,
-                    KeyShape::One(at) => args.try_get(usize::from(at)).is_none_or(&mut push),
-                    KeyShape::Many => commands::keys::positions(command.spec.keys, args)
-                        .all(|(at, _)| push(args.get(at))),
-                };
-                if !fits {
-                    // As much of it as a whole window has been seen to; otherwise it comes again.
-                    let is_alone = is_ours && at == first;
-                    input.touched.set(at + usize::from(is_alone));
-                    return false;
-                }
-            }
-            input.touched.set(at + 1);
-        }
-        true
     }
 
     /// Counts a connection among the blocked ones from its first parking at a gate until it has got
@@ -245,28 +210,32 @@ impl<D: Driver> Worker<'_, D> {
     fn run_requests(&mut self, connection: &mut Connection, input: &mut Input) -> Fate {
         let limit = self.engine.desk.live.output_limits[connection.class()];
         let is_limited = limit.hard_bytes > 0;
-        while let Some(cut) = input.requests.get(input.next) {
+        while let Some(&Cut {
+            request, command, ..
+        }) = input.requests.get(input.next)
+        {
             if connection.client.claim() != Claim::Open {
                 return Fate::Broken;
             }
-            connection.last_command = cut.command;
-            if let Some(id) = cut.command
+            connection.last_command = command;
+            if let Some(id) = command
                 && self.engine.server.commands.command(id).is_admin
             {
                 // It may look at its own client.
                 connection.publish_with(input);
             }
-            if input.next >= input.touched.get() {
+            if input.next >= input.touched {
                 self.touch_more(connection.session.db, input);
             }
-            let args = input.batch.args(&input.bytes, cut.request);
+            let args = input.batch.args(&input.bytes, request);
             let mut seat = Seat {
                 session: &mut connection.session,
                 client: &connection.client,
                 reply: &mut connection.reply,
                 tries: input.tries,
+                spot: input.requests[input.next].spot,
             };
-            match self.engine.serve(&mut seat, cut.command, args) {
+            match self.engine.serve(&mut seat, command, args) {
                 Served::Answered => {}
                 Served::Parked(wait) => {
                     input.tries = input.tries.saturating_add(1);
@@ -358,6 +327,48 @@ impl<D: Driver> Worker<'_, D> {
             self.mark_dirty(place);
         }
     }
+}
+
+/// Puts the keys of the requests that have not been touched yet into the window; gives whether there
+/// was room for all. Of a request with more keys than a window, the first are touched. Where a lone key
+/// lies is kept for the plan and the handler, so that it is hashed once.
+#[inline]
+fn fill(server: &Server, window: &mut Window, db: u32, input: &mut Input) -> bool {
+    let store = &server.store;
+    let is_ours = window.is_empty();
+    let mut push = |spot| {
+        let has_room = window.len() < KEYS_AHEAD;
+        if has_room {
+            window.push((db, spot));
+        }
+        has_room
+    };
+    let first = input.touched.max(input.next);
+    for (at, cut) in input.requests.iter_mut().enumerate().skip(first) {
+        if let Some(id) = cut.command {
+            let command = server.commands.command(id);
+            let args = input.batch.args(&input.bytes, cut.request);
+            let fits = match command.key_shape {
+                KeyShape::None => true,
+                KeyShape::One(at) => {
+                    cut.spot = args
+                        .try_get(usize::from(at))
+                        .map(|word| store.key(word).spot());
+                    cut.spot.is_none_or(&mut push)
+                }
+                KeyShape::Many => commands::keys::positions(command.spec.keys, args)
+                    .all(|(at, _)| push(store.key(args.get(at)).spot())),
+            };
+            if !fits {
+                // As much of it as a whole window has been seen to; otherwise it comes again.
+                let is_alone = is_ours && at == first;
+                input.touched = at + usize::from(is_alone);
+                return false;
+            }
+        }
+        input.touched = at + 1;
+    }
+    true
 }
 
 /// What becomes of a connection after its requests have run, or have not.
