@@ -284,7 +284,7 @@ impl Engine<'_> {
         args: Args<'_>,
     ) -> Served {
         let lone_key = lone_key(command, args, &server.store, seat.spot);
-        let plan = plan(
+        let mut plan = plan(
             command,
             lone_key.map(|(_, key)| key),
             args,
@@ -293,11 +293,9 @@ impl Engine<'_> {
             &server.commands,
             &mut self.shards,
         );
-        let plan = if server.blocked.any() {
-            with_waiters(plan, server, seat.session, command, args, &mut self.more)
-        } else {
-            plan
-        };
+        if server.blocked.any() {
+            plan = with_waiters(plan, server, seat.session, command, args, &mut self.more);
+        }
         let teller = Teller::new(server, self.desk.worker);
         let turn = Turn {
             worker: self.desk.worker,
