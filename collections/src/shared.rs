@@ -19,6 +19,7 @@
 //! Checked by: tests below, those of the dict with `--features plain` under AddressSanitizer.
 
 use crate::table::arena;
+use crate::table::probe::{LINE, prefetch};
 use std::alloc::{Layout, handle_alloc_error};
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -104,6 +105,13 @@ impl Shared {
         let len = self.len();
         // SAFETY: H2, H3.
         unsafe { std::slice::from_raw_parts_mut(self.bytes(), len) }
+    }
+
+    /// Asks for the first two cache lines of the block.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        prefetch(self.header.as_ptr());
+        prefetch(self.header.as_ptr().wrapping_byte_add(LINE));
     }
 
     /// What the block takes.

@@ -118,6 +118,12 @@ impl Bucket {
         self.count as usize
     }
 
+    /// Asks for the page's slots.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        self.page.prefetch();
+    }
+
     pub(super) fn deadlines(&self) -> usize {
         self.deadlines as usize
     }
@@ -126,6 +132,7 @@ impl Bucket {
         self.earliest
     }
 
+    #[inline]
     pub(super) fn sums(&self) -> Sums {
         let longs = self.longs.as_ref();
         Sums {
@@ -180,13 +187,18 @@ impl Bucket {
         }
     }
 
+    #[inline]
     pub(super) fn key(&self, slot: usize) -> &[u8] {
         self.part(self.record(slot).key).0
     }
 
     #[inline]
     pub(super) fn find(&self, tag: u32, key: &[u8]) -> Option<usize> {
-        page::find(&self.page, self.len(), tag, |slot| self.key(slot) == key)
+        let page: &[u8] = &self.page;
+        page::find(page, self.len(), tag, |slot| {
+            let record = &page[page::record(page, slot)];
+            record::has_key(record, key).unwrap_or_else(|| self.key(slot) == key)
+        })
     }
 
     /// Adds an element that is not there. A refusal changes nothing.
@@ -439,6 +451,7 @@ impl Bucket {
     }
 
     /// Bytes of slots and records.
+    #[inline]
     pub(super) fn used_bytes(&self) -> usize {
         self.len() * page::SLOT + page::tail(&self.page, self.len())
     }

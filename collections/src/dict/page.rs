@@ -56,11 +56,13 @@ fn offset(page: &[u8], i: usize) -> usize {
 }
 
 /// The tag of slot `i`.
+#[inline]
 pub(super) fn tag(page: &[u8], i: usize) -> u32 {
     slot(page, i) >> OFFSET_BITS
 }
 
 /// Bytes that the records take.
+#[inline]
 pub(super) fn tail(page: &[u8], count: usize) -> usize {
     count.checked_sub(1).map_or(0, |last| offset(page, last))
 }
@@ -113,6 +115,7 @@ pub(super) fn fits(used: usize) -> bool {
 }
 
 /// Makes room for `records` more records of `bytes` together.
+#[inline]
 pub(super) fn reserve(
     page: &mut Page,
     count: usize,
@@ -148,6 +151,7 @@ fn resize(page: &mut Page, count: usize, len: usize) {
 
 /// Appends a record of `len` bytes as slot `count`, for which `reserve` made room, and returns
 /// it to be filled.
+#[inline]
 pub(super) fn append(page: &mut Page, count: usize, tag: u32, len: usize) -> &mut [u8] {
     let page = page.make_mut();
     let offset = tail(page, count) + len;

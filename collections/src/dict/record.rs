@@ -132,6 +132,20 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Whether the record's key is this one; `None` if it is a long part, to be looked at by the caller.
+#[inline]
+pub(super) fn has_key(bytes: &[u8], key: &[u8]) -> Option<bool> {
+    let short = bytes[0] & KEY_LENGTH;
+    if short < KEY_BYTE {
+        // Nearly all: no length to be read, and the comparison's is the caller's.
+        let at = if bytes[0] & DEADLINE == 0 { 1 } else { 9 };
+        return Some(usize::from(short) == key.len() && &bytes[at..at + key.len()] == key);
+    }
+    let places = Places::of(bytes);
+    (!places.key_long).then(|| &bytes[places.key] == key)
+}
+
+#[inline]
 fn number(bytes: &[u8]) -> u32 {
     u32::from_le_bytes(bytes.try_into().expect("a number is four bytes"))
 }

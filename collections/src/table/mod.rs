@@ -39,7 +39,7 @@ mod handover;
 mod hash;
 mod iter;
 mod path;
-mod probe;
+pub(crate) mod probe;
 mod resize;
 mod sample;
 mod scan;

@@ -82,7 +82,7 @@ unsafe fn equal_tags(tags: *const u16, tag: u16) -> u32 {
 
 /// Asks for the cache line at `address`, which need not be valid. A hint: it never faults.
 #[inline(always)]
-pub(super) fn prefetch<T>(address: *const T) {
+pub(crate) fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -96,7 +96,7 @@ pub(super) fn prefetch<T>(address: *const T) {
 }
 
 /// Bytes in a cache line, for prefetching several in a row.
-pub(super) const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {
