@@ -52,7 +52,11 @@ pub(super) fn refused() -> (usize, u64) {
     REFUSED.get()
 }
 
-/// Huge pages: see [`super::HUGE_PAGES_FROM`].
+/// Huge pages: see `ahead.rs`.
+#[cfg(target_os = "linux")]
+#[path = "ahead.rs"]
+mod ahead;
+
 #[cfg(target_os = "linux")]
 mod huge {
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -60,13 +64,17 @@ mod huge {
     /// Whether it was us who switched them off.
     static SWITCHED_OFF: AtomicBool = AtomicBool::new(false);
 
-    /// Before `main` and before the first allocation, while there is one thread: pages that have been
-    /// touched as huge ones stay so.
+    /// Before `main` and before the first allocation, while there is one thread.
     #[used]
     #[unsafe(link_section = ".init_array")]
-    static FIRST: extern "C" fn() = off;
+    static FIRST: extern "C" fn() = first;
 
-    extern "C" fn off() {
+    extern "C" fn first() {
+        if super::ahead::reserve() {
+            return;
+        }
+        // As mimalloc gets its memory, pages that have been touched as huge ones stay so; see
+        // [`super::super::HUGE_PAGES_FROM`].
         // SAFETY: asks for a property of the process.
         if unsafe { libc::prctl(libc::PR_GET_THP_DISABLE, 0, 0, 0, 0) } == 0 {
             // SAFETY: changes what later page faults get, and nothing that we have.
@@ -86,8 +94,12 @@ mod huge {
             // SAFETY: as above. Where the system refuses, pages stay small.
             unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 0, 0, 0, 0) };
         }
+        super::ahead::begin();
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+pub(super) use ahead::has_begun as wants_huge_pages;
 
 /// Huge pages are the system's own affair here.
 #[cfg(not(target_os = "linux"))]
