@@ -14,6 +14,7 @@
 //!
 //! Checked by: `SortedSet::check` in `tests/sorted_model.rs`.
 
+use super::buffer::Buffer;
 use crate::Refused;
 use crate::table::classes::class_size;
 use crate::tree::ARC_HEADER;
@@ -45,13 +46,11 @@ pub(super) enum Member<'a> {
 }
 
 /// Some members with labels and scores.
-#[derive(Default)]
+#[derive(Clone)]
 pub(super) struct Bundle {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     len: u32,
-    /// Boxed, because few bundles have any and every bundle has the field.
-    #[allow(clippy::box_collection, reason = "a word instead of three")]
-    long: Option<Box<Vec<Arc<Vec<u8>>>>>,
+    long: Option<Arc<Vec<Arc<Vec<u8>>>>>,
 }
 
 impl<'a> Member<'a> {
@@ -74,6 +73,21 @@ impl<'a> Member<'a> {
 }
 
 impl Bundle {
+    /// An empty bundle with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        let bytes = Buffer::with_capacity(bytes);
+        Self {
+            bytes,
+            len: 0,
+            long: None,
+        }
+    }
+
+    /// Whether a change copies the bundle's bytes.
+    pub(super) fn is_shared(&self) -> bool {
+        self.bytes.is_shared()
+    }
+
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len as usize
@@ -125,7 +139,7 @@ impl Bundle {
 
     pub(super) fn set_score(&mut self, slot: usize, score: f64) {
         let place = self.score_at(slot);
-        self.bytes[place].copy_from_slice(&score.to_le_bytes());
+        self.bytes.make_mut()[place].copy_from_slice(&score.to_le_bytes());
     }
 
     fn word_at(&self, slot: usize) -> Range<usize> {
@@ -185,27 +199,23 @@ impl Bundle {
             Member::Long(member) => (&[], Some(member)),
         };
         let (n, old) = (self.len(), self.bytes.len());
-        let new = old + FIXED + inline.len();
-        if new > self.bytes.capacity() {
-            self.bytes.reserve_exact(class_size(new) - old);
-        }
         let total = self.inline_total();
-        self.bytes.resize(old + FIXED, 0);
+        self.bytes.resize(old + FIXED + inline.len());
+        let bytes = self.bytes.make_mut();
         // From the back, each part makes room for one more of those before it.
         let (scores, ends, members) = (n * LABEL, n * (LABEL + SCORE), n * FIXED);
-        self.bytes.copy_within(members..old, members + FIXED);
-        self.bytes.copy_within(ends..members, ends + LABEL + SCORE);
-        self.bytes.copy_within(scores..ends, scores + LABEL);
-        self.bytes.extend_from_slice(inline);
-        self.len += 1;
+        bytes.copy_within(members..old, members + FIXED);
+        bytes.copy_within(ends..members, ends + LABEL + SCORE);
+        bytes.copy_within(scores..ends, scores + LABEL);
+        bytes[old + FIXED..].copy_from_slice(inline);
         let end = u16::try_from(total + inline.len()).expect("INLINE_TOTAL and INLINE");
         let mark = if long.is_some() { LONG } else { 0 };
-        self.bytes[n * LABEL..(n + 1) * LABEL].copy_from_slice(&label.to_le_bytes());
-        self.set_score(n, score);
-        let place = self.word_at(n);
-        self.bytes[place].copy_from_slice(&(end | mark).to_le_bytes());
+        bytes[scores..][..LABEL].copy_from_slice(&label.to_le_bytes());
+        bytes[ends + LABEL..][..SCORE].copy_from_slice(&score.to_le_bytes());
+        bytes[members + LABEL + SCORE..][..END].copy_from_slice(&(end | mark).to_le_bytes());
+        self.len += 1;
         if let Some(member) = long {
-            self.long.get_or_insert_default().push(member);
+            Arc::make_mut(self.long.get_or_insert_default()).push(member);
         }
     }
 
@@ -213,7 +223,7 @@ impl Bundle {
     pub(super) fn remove(&mut self, slot: usize) {
         if self.word(slot) & LONG != 0 {
             let k = self.long_before(slot);
-            let all = self.long.as_deref_mut().expect("B2");
+            let all = Arc::make_mut(self.long.as_mut().expect("B2"));
             all.remove(k);
             if all.is_empty() {
                 self.long = None;
@@ -223,7 +233,8 @@ impl Bundle {
         let gone = u16::try_from(end - start).expect("at most INLINE");
         let (n, old) = (self.len(), self.bytes.len());
         let (scores, ends, members) = (n * LABEL, n * (LABEL + SCORE), n * FIXED);
-        for word in self.bytes[ends + (slot + 1) * END..members].chunks_exact_mut(END) {
+        let bytes = self.bytes.make_mut();
+        for word in bytes[ends + (slot + 1) * END..members].chunks_exact_mut(END) {
             let end = u16::from_le_bytes([word[0], word[1]]) - gone;
             word.copy_from_slice(&end.to_le_bytes());
         }
@@ -238,20 +249,16 @@ impl Bundle {
         for (i, (at, len)) in cuts.iter().enumerate() {
             let from = at + len;
             let until = cuts.get(i + 1).map_or(old, |next| next.0);
-            self.bytes.copy_within(from..until, to);
+            bytes.copy_within(from..until, to);
             to += until - from;
         }
-        self.bytes.truncate(to);
+        self.bytes.resize(to);
+        self.bytes.tighten();
         self.len -= 1;
-        // A third is slack, so that a removal and an insertion do not move the bundle to and fro.
-        if self.bytes.len() * 3 < self.bytes.capacity() * 2 {
-            self.bytes.shrink_to(class_size(self.bytes.len()));
-        }
     }
 
     /// Distributes the records to two bundles: those for which `goes` says so to the second.
     pub(super) fn part(&self, goes: impl Fn(u32) -> bool) -> (Self, Self) {
-        let mut both = (Self::default(), Self::default());
         let (mut stay, mut go) = (0, 0);
         for slot in 0..self.len() {
             let bytes = FIXED + self.end(slot) - self.start(slot);
@@ -262,8 +269,7 @@ impl Bundle {
             };
             *side += bytes;
         }
-        both.0.bytes.reserve_exact(class_size(stay));
-        both.1.bytes.reserve_exact(class_size(go));
+        let mut both = (Self::with_capacity(stay), Self::with_capacity(go));
         for slot in 0..self.len() {
             let label = self.label(slot);
             let to = if goes(label) {
@@ -297,11 +303,11 @@ impl Bundle {
         let long = self.long.as_deref().map_or(0, |long| {
             let head = class_size(ARC_HEADER + size_of::<Vec<u8>>());
             let each = |member: &Arc<Vec<u8>>| head + class_size(member.capacity());
-            class_size(size_of::<Vec<u8>>())
+            class_size(ARC_HEADER + size_of::<Vec<Arc<Vec<u8>>>>())
                 + class_size(long.capacity() * size_of::<Arc<Vec<u8>>>())
                 + long.iter().map(each).sum::<usize>()
         });
-        class_size(self.bytes.capacity()) + long
+        self.bytes.heap_bytes() + long
     }
 
     /// Panics if an invariant does not hold.
@@ -312,20 +318,5 @@ impl Bundle {
         assert_eq!(self.bytes.len(), n * FIXED + inline, "B1");
         let long = self.long.as_deref().map_or(0, Vec::len);
         assert_eq!(self.long_before(n), long, "B2");
-    }
-}
-
-impl Clone for Bundle {
-    fn clone(&self) -> Self {
-        // A copy is made for a writer: it has the same room.
-        let mut bytes = Vec::with_capacity(self.bytes.capacity());
-        bytes.extend_from_slice(&self.bytes);
-        let long = self.long.as_deref().map(|all| {
-            let mut long = Vec::with_capacity(all.capacity());
-            long.extend_from_slice(all);
-            Box::new(long)
-        });
-        let len = self.len;
-        Self { bytes, len, long }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Members ─ chunks ─> [count: bundle, bundle, ..]     up to 256 each, counted
-//!                          └─> [count: Bundle]          some 48 members, with their scores
+//!                          └─> [count: page]            some 48 members, with their scores
 //! ```
 //!
 //! **Linear hashing over bundles**, as in `table`: with N bundles and 2^L <= N < 2^(L+1), a label
@@ -46,7 +46,7 @@ const MOST: usize = 1 << HASH_BITS;
 /// What stands for a member in the tree of scores.
 pub(super) type Label = u32;
 
-type Chunk = Vec<Arc<Bundle>>;
+type Chunk = Vec<Bundle>;
 
 /// Members by name and by label.
 #[derive(Clone, Default)]
@@ -64,11 +64,6 @@ fn locate(index: usize) -> (usize, usize) {
     (index >> CHUNK_BITS, index & (CHUNK - 1))
 }
 
-/// Bytes of a bundle as the chunk sees it.
-fn bundle_bytes(bundle: &Bundle) -> usize {
-    class_size(ARC_HEADER + size_of::<Bundle>()) + bundle.heap_bytes()
-}
-
 impl Members {
     pub(super) fn len(&self) -> u64 {
         self.len
@@ -79,10 +74,10 @@ impl Members {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let chunk = class_size(ARC_HEADER + size_of::<Chunk>())
-            + class_size(CHUNK * size_of::<Arc<Bundle>>());
+        let chunk =
+            class_size(ARC_HEADER + size_of::<Chunk>()) + class_size(CHUNK * size_of::<Bundle>());
         let last = self.chunks.last().map_or(0, |last| last.capacity());
-        let last = class_size(last * size_of::<Arc<Bundle>>());
+        let last = class_size(last * size_of::<Bundle>());
         let full = chunk * self.chunks.len().saturating_sub(1);
         self.bytes + full + last + class_size(self.chunks.capacity() * size_of::<usize>())
     }
@@ -107,10 +102,11 @@ impl Members {
     /// Leads `change` to a bundle that is ours to change.
     fn edit<T>(&mut self, index: usize, change: impl FnOnce(&mut Bundle) -> T) -> T {
         let (chunk, slot) = locate(index);
-        let chunk = own(&mut self.chunks[chunk], &mut self.copies, |chunk| {
-            chunk.len() * size_of::<Arc<Bundle>>()
-        });
-        let bundle = own(&mut chunk[slot], &mut self.copies, bundle_bytes);
+        let bundle = &mut own(&mut self.chunks[chunk], &mut self.copies)[slot];
+        if bundle.is_shared() {
+            self.copies.nodes += 1;
+            self.copies.bytes += bundle.heap_bytes() as u64;
+        }
         let before = bundle.heap_bytes();
         let result = change(bundle);
         self.bytes = self.bytes - before + bundle.heap_bytes();
@@ -144,7 +140,7 @@ impl Members {
         score: f64,
     ) -> Result<Label, Refused> {
         if self.bundles == 0 {
-            self.push_bundle(Bundle::default());
+            self.push_bundle(Bundle::with_capacity(0));
         }
         let low = hash & HASH_MASK;
         let index = self.index(low);
@@ -266,29 +262,23 @@ impl Members {
     }
 
     fn push_bundle(&mut self, bundle: Bundle) {
-        self.bytes += bundle_bytes(&bundle);
+        self.bytes += bundle.heap_bytes();
         let (chunk, _) = locate(self.bundles);
         if chunk == self.chunks.len() {
             self.chunks.push(Arc::default());
         }
-        let chunk = own(&mut self.chunks[chunk], &mut self.copies, |chunk| {
-            chunk.len() * size_of::<Arc<Bundle>>()
-        });
-        chunk.push(Arc::new(bundle));
+        own(&mut self.chunks[chunk], &mut self.copies).push(bundle);
         self.set_bundles(self.bundles + 1);
     }
 
-    fn pop_bundle(&mut self) -> Arc<Bundle> {
+    fn pop_bundle(&mut self) -> Bundle {
         let (chunk, _) = locate(self.bundles - 1);
-        let last = own(&mut self.chunks[chunk], &mut self.copies, |chunk| {
-            chunk.len() * size_of::<Arc<Bundle>>()
-        })
-        .pop()
-        .expect("M1: no chunk is empty");
+        let last = own(&mut self.chunks[chunk], &mut self.copies).pop();
+        let last = last.expect("M1: no chunk is empty");
         if self.chunks[chunk].is_empty() {
             self.chunks.pop();
         }
-        self.bytes -= bundle_bytes(&last);
+        self.bytes -= last.heap_bytes();
         self.set_bundles(self.bundles - 1);
         last
     }
@@ -330,7 +320,7 @@ impl Members {
                 labels.sort_unstable();
                 assert!(labels.is_sorted_by(|a, b| a < b), "M2");
                 len += bundle.len() as u64;
-                bytes += bundle_bytes(bundle);
+                bytes += bundle.heap_bytes();
                 index += 1;
             }
         }
@@ -354,16 +344,12 @@ fn reversed(low: u32) -> u32 {
     low.reverse_bits() >> (u32::BITS - HASH_BITS)
 }
 
-/// What `of` points to, made our own. Whatever leads there must be so already.
-fn own<'a, T: Clone>(
-    of: &'a mut Arc<T>,
-    copies: &mut Copies,
-    bytes: impl Fn(&T) -> usize,
-) -> &'a mut T {
+/// A chunk, made our own: its bundles get one count more each.
+fn own<'a>(chunk: &'a mut Arc<Chunk>, copies: &mut Copies) -> &'a mut Chunk {
     // Only the figures depend on this look: `make_mut` looks again. There are no weak counts.
-    if Arc::strong_count(of) != 1 {
+    if Arc::strong_count(chunk) != 1 {
         copies.nodes += 1;
-        copies.bytes += bytes(of) as u64;
+        copies.bytes += (chunk.len() * size_of::<Bundle>()) as u64;
     }
-    Arc::make_mut(of)
+    Arc::make_mut(chunk)
 }

@@ -20,6 +20,7 @@
 //!
 //! Checked by: `SortedSet::check`, `tests/sorted_model.rs`.
 
+mod buffer;
 mod bundle;
 mod members;
 mod range;
