@@ -181,6 +181,26 @@ fn memory_comes_back_without_a_stall() {
 }
 
 #[test]
+fn shorter_values_give_memory_back() {
+    let mut dict = Dict::new(HASHING);
+    for i in 0..5000 {
+        put(&mut dict, i, &[1; 60]);
+    }
+    let long = dict.memory_bytes();
+    // Too little shorter for buckets to merge: pages do it alone.
+    for i in 0..5000 {
+        assert_eq!(put(&mut dict, i, &[1; 20]), Inserted::Replaced);
+    }
+    let half = dict.memory_bytes();
+    assert!(half * 10 < long * 7, "{half} of {long} bytes");
+    for i in 0..5000 {
+        put(&mut dict, i, b"");
+    }
+    dict.check();
+    assert!(dict.memory_bytes() < 5000 * 26, "{}", dict.memory_bytes());
+}
+
+#[test]
 fn a_bucket_past_any_honest_size_refuses_and_stays_whole() {
     let hashing = Hashing {
         seed: 0,

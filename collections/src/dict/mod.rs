@@ -200,6 +200,7 @@ impl Dict {
         if let Some((index, slot)) = self.find(hash, key) {
             self.change(index, |bucket| bucket.replace(slot, value, deadline))?;
             self.grow();
+            self.shrink(1);
             return Ok(Inserted::Replaced);
         }
         self.insert_new(hash, key, value, deadline.of_new())?;
@@ -238,7 +239,7 @@ impl Dict {
         let tag = hash::tag(hash);
         let added = self.change(index, |bucket| bucket.add(tag, key, value, deadline));
         if added.is_err() {
-            self.shrink();
+            self.shrink(1);
             return added;
         }
         self.grow();
@@ -284,7 +285,7 @@ impl Dict {
     fn take_at<R>(&mut self, index: usize, slot: usize, look: impl FnOnce(Item<'_>) -> R) -> R {
         let seen = look(self.bucket(index).item(slot));
         self.change(index, |bucket| bucket.remove(slot));
-        self.shrink();
+        self.shrink(1);
         seen
     }
 

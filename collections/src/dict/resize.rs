@@ -52,13 +52,18 @@ impl Dict {
         self.push_bucket(go);
     }
 
-    /// Merges buckets while that is due (R1): one or two for a removal.
+    /// Merges buckets if that is due (R1) after `changes` elements have gone or become shorter: two
+    /// for each, so that no single change has to make up for many.
     #[inline]
-    pub(super) fn shrink(&mut self) {
+    pub(super) fn shrink(&mut self, changes: usize) {
         if self.is_empty() {
             self.clear();
         }
-        while self.buckets > 1 && self.is_under() && self.merge() {}
+        for _ in 0..changes.saturating_mul(2) {
+            if self.buckets <= 1 || !self.is_under() || !self.merge() {
+                break;
+            }
+        }
     }
 
     /// Merges the last bucket back; not if that would make too long a page.

@@ -90,7 +90,7 @@ impl Dict {
             }
         }
         if removed > 0 {
-            self.shrink();
+            self.shrink(removed);
         }
         Expired { removed, finished }
     }
