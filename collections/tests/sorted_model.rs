@@ -216,10 +216,11 @@ impl World {
             }
             _ => {
                 let from = self.below(len + 1);
-                let to = from + self.below(1 + len / 8);
+                let some = if self.below(2) == 0 { 10 } else { len / 8 };
+                let to = from + self.below(1 + some);
                 let gone: Vec<Vec<u8>> =
                     self.set.range(from..to).map(|(_, m)| m.to_vec()).collect();
-                self.set.remove_ranks(from..to.min(len));
+                self.set.remove_ranks(from..to);
                 for member in gone {
                     assert!(self.model.remove(&member).is_some());
                     self.drop_from_scan(&member);

@@ -93,6 +93,9 @@ impl Record for Rank {
     }
 }
 
+/// As many are taken out one by one, as pops do; more by cutting the tree.
+const FEW: u64 = 8;
+
 /// Members with scores. See the module's essay.
 #[derive(Clone)]
 pub struct SortedSet<H: MemberHash> {
@@ -273,6 +276,17 @@ impl<H: MemberHash> SortedSet<H> {
 
     /// Takes the members of a range of ranks out.
     pub fn remove_ranks(&mut self, ranks: std::ops::Range<u64>) {
+        let end = ranks.end.min(self.len());
+        let ranks = ranks.start.min(end)..end;
+        if ranks.end - ranks.start <= FEW {
+            for _ in ranks.clone() {
+                let record = self
+                    .tree
+                    .edit_at(ranks.start, |leaf, at, _| leaf.remove(at));
+                self.members.remove(record.label);
+            }
+            return;
+        }
         let mut removed = self.tree.remove_ranks(ranks).into_parts();
         while let Some(part) = removed.next_leaf() {
             for record in part.leaf().records() {
