@@ -180,3 +180,31 @@ fn a_change_under_a_snapshot_copies_a_path() {
     map.insert(100_000, Number(1));
     assert_eq!(map.copies(), once, "nobody else holds anything");
 }
+
+#[test]
+fn inner_nodes_join_and_stay_in_order() {
+    // Large enough for many inner nodes; holes of several leaves, filled a little, until little is
+    // left: first children go, something is put before what is first now, and nodes join.
+    let mut random = 99;
+    let (mut map, mut model) = (IdMap::new(), Model::new());
+    for id in 0..60_000_u128 {
+        map.insert(id, Number(0));
+        model.insert(id, Number(0));
+    }
+    for round in 0..1500 {
+        let from = u128::from(split_mix(&mut random) % 60_000);
+        let hole: Vec<u128> = model.range(from..).take(150).map(|(id, _)| *id).collect();
+        for id in &hole {
+            assert!(map.remove(*id).is_some());
+            model.remove(id);
+        }
+        for id in hole.iter().skip(round % 7).step_by(40) {
+            assert_eq!(map.insert(*id, Number(1)), None);
+            model.insert(*id, Number(1));
+        }
+        if round % 50 == 0 {
+            equal(&map, &model);
+        }
+    }
+    equal(&map, &model);
+}
