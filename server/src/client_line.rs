@@ -35,7 +35,7 @@ pub fn client_line(client: &Client, commands: &CommandTable, monotonic_ms: i64) 
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} \
          multi={} watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} \
-         omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={} \
+         omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} \
          io-thread={} tot-net-in={} tot-net-out={} tot-cmds={}",
         client.id.0,
         client.peer,
@@ -68,6 +68,7 @@ pub fn client_line(client: &Client, commands: &CommandTable, monotonic_ms: i64) 
         },
         command,
         text(&names.user),
+        client.redirect(),
         figures.proto.load(Relaxed),
         text(&names.lib_name),
         text(&names.lib_version),

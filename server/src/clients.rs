@@ -26,6 +26,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::mailbox::{Letter, Mailbox};
 use crate::pubsub::{Kind, Subscriptions};
+use crate::tracking::Tracked;
 
 /// A client's number, as CLIENT ID gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,15 +75,24 @@ impl ClientFlags {
     pub const CAPA_REDIRECT: u32 = 1 << 11;
     /// Subscribed to something.
     pub const PUBSUB: u32 = 1 << 12;
+    /// CLIENT TRACKING ON.
+    pub const TRACKING: u32 = 1 << 13;
+    /// The client that it redirects to is gone.
+    pub const BROKEN_REDIRECT: u32 = 1 << 14;
+    /// Tracks in the mode BCAST.
+    pub const BCAST: u32 = 1 << 15;
 
     /// The letters of CLIENT LIST, `N` when there are none.
     #[must_use]
     pub fn letters(self) -> String {
-        const LETTERS: [(u32, char); 12] = [
+        const LETTERS: [(u32, char); 15] = [
             (ClientFlags::MONITOR, 'O'),
             (ClientFlags::PUBSUB, 'P'),
             (ClientFlags::MULTI, 'x'),
             (ClientFlags::BLOCKED, 'b'),
+            (ClientFlags::TRACKING, 't'),
+            (ClientFlags::BROKEN_REDIRECT, 'R'),
+            (ClientFlags::BCAST, 'B'),
             (ClientFlags::DIRTY_CAS, 'd'),
             (ClientFlags::CLOSE_AFTER_REPLY, 'c'),
             (ClientFlags::CLOSE_ASAP, 'A'),
@@ -194,6 +204,8 @@ pub struct Client {
     names: Mutex<Names>,
     /// There are some once it has subscribed; changed by `PubSub` alone.
     subscriptions: Mutex<Option<Box<Subscriptions>>>,
+    /// Changed by `Tracking` alone.
+    tracked: Mutex<Option<Tracked>>,
     claim: AtomicU8,
 }
 
@@ -252,10 +264,40 @@ impl Client {
         self.subscriptions.lock().is_some()
     }
 
-    /// Its published marks.
+    /// Looks at or changes how it tracks keys.
+    pub fn with_tracked<R>(&self, change: impl FnOnce(&mut Option<Tracked>) -> R) -> R {
+        let mut tracked = self.tracked.lock();
+        change(&mut tracked)
+    }
+
+    /// Whether it tracks keys.
+    #[must_use]
+    pub fn is_tracking(&self) -> bool {
+        self.with_tracked(|tracked| tracked.is_some())
+    }
+
+    /// CLIENT GETREDIR: -1 when it does not track, 0 when it hears for itself.
+    #[must_use]
+    pub fn redirect(&self) -> i64 {
+        self.with_tracked(|tracked| match tracked {
+            None => -1,
+            Some(tracked) => tracked.redirect.map_or(0, |id| id.0.cast_signed()),
+        })
+    }
+
+    /// Its marks: those that its owner has published, and how it tracks.
     #[must_use]
     pub fn flags(&self) -> ClientFlags {
-        ClientFlags(self.figures.flags.load(Ordering::Relaxed))
+        let tracking = self.with_tracked(|tracked| match tracked {
+            None => 0,
+            Some(tracked) => {
+                let mark = |is: bool, flag: u32| if is { flag } else { 0 };
+                ClientFlags::TRACKING
+                    | mark(tracked.bcast, ClientFlags::BCAST)
+                    | mark(tracked.is_broken, ClientFlags::BROKEN_REDIRECT)
+            }
+        });
+        ClientFlags(self.figures.flags.load(Ordering::Relaxed) | tracking)
     }
 }
 
@@ -317,6 +359,7 @@ impl Clients {
                 ..Names::default()
             }),
             subscriptions: Mutex::new(None),
+            tracked: Mutex::new(None),
             claim: AtomicU8::new(Claim::Open as u8),
         });
         self.all.write().insert(id, client.clone());

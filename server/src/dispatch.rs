@@ -24,7 +24,7 @@ use commands::spec::Flags;
 use resp::{Args, OwnedArgs, Proto, Reply};
 use store::{Gates, Plan, Scratch, Spot, Turn};
 
-use crate::admin::AdminCall;
+use crate::admin::{self, AdminCall};
 use crate::blocking;
 use crate::clients::Client;
 use crate::connection::Wait;
@@ -87,6 +87,9 @@ impl Engine<'_> {
         let silent = seat.session.reply_mode != ReplyMode::On;
         if !silent {
             let served = self.judge(seat, id, args);
+            if seat.session.tracking.is_some() {
+                self.settle_caching(seat, id, served);
+            }
             if seat.session.reply_mode == ReplyMode::On {
                 return served;
             }
@@ -114,6 +117,7 @@ impl Engine<'_> {
         let mark = seat.reply.mark();
         self.desk.unsilenced.clear();
         let served = self.judge(seat, id, args);
+        self.settle_caching(seat, id, served);
         match served {
             Served::Parked(_) if skip => seat.session.reply_mode = ReplyMode::SkipNext,
             _ if seat.session.reply_mode != ReplyMode::On => {
@@ -126,6 +130,21 @@ impl Engine<'_> {
             seat.session.reply_mode = ReplyMode::On;
         }
         served
+    }
+
+    /// CLIENT CACHING holds for the next command that is none of CLIENT's, or for a transaction.
+    #[cold]
+    fn settle_caching(&self, seat: &mut Seat<'_>, id: Option<CommandId>, served: Served) {
+        let is_of_client = id.is_some_and(|id| {
+            let command = self.server.commands.command(id);
+            command.full_name.starts_with("client|")
+        });
+        let in_multi = seat.session.in_multi();
+        if let Some(mode) = &mut seat.session.tracking
+            && !(is_of_client || in_multi || matches!(served, Served::Parked(_)))
+        {
+            mode.caching = false;
+        }
     }
 
     /// Checks a request and runs, queues, parks or refuses it.
@@ -202,8 +221,8 @@ impl Engine<'_> {
                 return Err(OOM);
             }
         }
-        if seat.session.is_subscriber {
-            check_subscriber(seat, command)?;
+        if seat.session.is_subscriber && seat.reply.proto() == Proto::Resp2 {
+            admin::pubsub::check_subscriber(command)?;
         }
         Ok(())
     }
@@ -296,7 +315,7 @@ impl Engine<'_> {
         if server.blocked.any() {
             plan = with_waiters(plan, server, seat.session, command, args, &mut self.more);
         }
-        let teller = Teller::new(server, self.desk.worker);
+        let teller = Teller::new(server, self.desk.worker, Some(seat.client.id));
         let turn = Turn {
             worker: self.desk.worker,
             db: seat.session.db,
@@ -491,33 +510,6 @@ impl Engine<'_> {
         self.refuse(seat, Some(command), &wrong_arity(command));
         Served::Answered
     }
-}
-
-/// A subscriber who speaks RESP2 could not tell replies from messages.
-#[cold]
-fn check_subscriber(seat: &Seat<'_>, command: &Command) -> Result<(), CommandError> {
-    let is_allowed = command.parent.is_none()
-        && matches!(
-            command.spec.name,
-            "ping"
-                | "quit"
-                | "reset"
-                | "subscribe"
-                | "unsubscribe"
-                | "psubscribe"
-                | "punsubscribe"
-                | "ssubscribe"
-                | "sunsubscribe"
-        );
-    if is_allowed || seat.reply.proto() == Proto::Resp3 {
-        return Ok(());
-    }
-    let text = format!(
-        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
-         allowed in this context",
-        command.full_name
-    );
-    Err(CommandError::Text(text.into()))
 }
 
 fn wrong_arity(command: &Command) -> CommandError {

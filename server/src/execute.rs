@@ -27,6 +27,7 @@ use store::Unit;
 
 use crate::admin::AdminCall;
 use crate::desk::Desk;
+use crate::pubsub::Outbox;
 use crate::table::{Command, CommandId, Run};
 
 /// A command that has run under its locks and has its reply still to make.
@@ -87,6 +88,13 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
             result
         }
     };
+    if let Some(mode) = call.session.tracking
+        && mode.remembers()
+        && command.has(Flags::READONLY)
+        && result != Err(CommandError::Busy)
+    {
+        remember(call);
+    }
     match result {
         Ok(()) => {}
         Err(CommandError::Busy) => {
@@ -121,6 +129,25 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     }
     conclude(call, began);
     Ran::Answered
+}
+
+/// Notes the keys that a command has read, under their locks, for a client that caches them.
+#[cold]
+fn remember(call: &mut AdminCall<'_, '_>) {
+    let server = call.server;
+    // What was changed before the reading, by earlier commands of an EXEC too, is told first: those
+    // changes do not make stale what is read now.
+    if let Some(unit) = call.unit.as_deref_mut() {
+        unit.tell();
+    }
+    let outbox = Outbox::new(&server.mailboxes, call.desk.worker);
+    for (at, _) in commands::keys::positions(call.command.spec.keys, call.args) {
+        let key = call.args.get(at);
+        server
+            .tracking
+            .remember(server, call.client.id, key, &outbox);
+    }
+    call.desk.has_letters |= outbox.has_own.get();
 }
 
 /// Puts what a command has still to say on the desk.

@@ -46,6 +46,7 @@ pub mod shutdown;
 pub mod slowlog;
 pub mod stats;
 pub mod table;
+pub mod tracking;
 pub mod version;
 pub mod worker;
 

@@ -143,6 +143,8 @@ pub struct Live {
     pub busy_reply_threshold_ms: u64,
     /// `notify-keyspace-events`.
     pub events: EventsWanted,
+    /// `tracking-table-max-keys`; 0: no limit.
+    pub tracking_keys_max: u64,
     /// `hide-user-data-from-log`: what clients sent is not logged.
     pub hide_user_data: bool,
 }
@@ -214,6 +216,7 @@ impl Default for Live {
             shutdown_timeout: Duration::from_secs(10),
             busy_reply_threshold_ms: 5_000,
             events: EventsWanted::default(),
+            tracking_keys_max: 1_000_000,
             hide_user_data: false,
         }
     }

@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use crate::clients::ClientId;
 use crate::pubsub::{Push, Subscriber};
+use crate::tracking::Invalidation;
 
 /// One thing for a worker to do.
 #[derive(Debug)]
@@ -36,6 +37,15 @@ pub enum Letter {
         push: Arc<Push>,
         /// Who gets them, if it has not left in the meantime.
         to: Arc<Vec<Subscriber>>,
+    },
+    /// Keys that a client may have cached have changed.
+    Invalidate {
+        /// Who is told.
+        to: ClientId,
+        /// What.
+        push: Arc<Invalidation>,
+        /// It hears for another client.
+        is_redirected: bool,
     },
     /// Bytes for this client's output, behind what is there: MONITOR lines.
     Push {

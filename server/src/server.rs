@@ -6,7 +6,7 @@
 //!           ├─ statistics       figures by worker, replaced whole by CONFIG RESETSTAT
 //!           ├─ clients          the registry
 //!           ├─ mailboxes        one FIFO a worker
-//!           ├─ pubsub           who hears which channel
+//!           ├─ pubsub, tracking who hears which channel, who is told of changed keys
 //!           ├─ monitors, slowlog, latency
 //!           └─ stop             the way out
 //!
@@ -30,11 +30,12 @@ use crate::listen::Listening;
 use crate::live::Live;
 use crate::mailbox::{Letter, Mailbox};
 use crate::monitor::Monitors;
-use crate::pubsub::PubSub;
+use crate::pubsub::{Outbox, PubSub};
 use crate::shutdown::Stop;
 use crate::slowlog::Slowlog;
 use crate::stats::{Changes, Rates, Statistics};
 use crate::table::{CommandTable, RenameError};
+use crate::tracking::Tracking;
 use crate::worker::buffers::ReplyTuning;
 
 pub use crate::version::{REDIS_VERSION, VERSION};
@@ -75,6 +76,8 @@ pub struct Server {
     pub monitors: Monitors,
     /// Who hears which channel.
     pub pubsub: PubSub,
+    /// Who is told of changed keys.
+    pub tracking: Tracking,
     /// SLOWLOG.
     pub slowlog: Slowlog,
     /// LATENCY.
@@ -145,6 +148,7 @@ impl Server {
             current: (0..start.workers).map(|_| Current::default()).collect(),
             monitors: Monitors::default(),
             pubsub: PubSub::default(),
+            tracking: Tracking::default(),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
             stop: Stop::default(),
@@ -190,6 +194,9 @@ impl Server {
         });
         self.slowlog.set_len_max(live.slowlog_len_max);
         self.store.set_event_classes(live.events.gathered());
+        self.tracking.set_keys_max(live.tracking_keys_max);
+        self.tracking
+            .limit(self, &Outbox::of_nobody(&self.mailboxes));
         self.live.store(Arc::new(live));
     }
 
@@ -232,6 +239,7 @@ impl Server {
         let won = self.clients.kill(client, &self.mailboxes);
         if won {
             self.pubsub.leave_all(client);
+            self.tracking.disable(client, &self.store);
         }
         won
     }

@@ -11,6 +11,7 @@ use store::Watcher;
 
 use crate::blocking::Blocked;
 use crate::table::CommandId;
+use crate::tracking::Mode;
 
 /// CLIENT REPLY.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct Session {
     pub blocked: Option<Arc<Blocked>>,
     /// MONITOR.
     pub monitor: bool,
+    /// CLIENT TRACKING.
+    pub tracking: Option<Mode>,
     /// Subscribed to something: in RESP2 only a few commands may be called.
     pub is_subscriber: bool,
     /// Close when what has been answered has left: QUIT, protocol errors, a client that kills itself.
@@ -101,9 +104,17 @@ impl Session {
             capa_redirect: false,
             blocked: None,
             monitor: false,
+            tracking: None,
             is_subscriber: false,
             close_after_reply: false,
         }
+    }
+
+    /// Whether its own commands may cause pushes to it.
+    #[inline]
+    #[must_use]
+    pub fn hears_itself(&self) -> bool {
+        self.is_subscriber || self.tracking.is_some()
     }
 
     /// Whether it is inside MULTI.

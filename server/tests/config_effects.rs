@@ -100,6 +100,7 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("databases", Here),
     ("hash-seed", Process),
     ("active-expire-effort", Time),
+    ("tracking-table-max-keys", Unit("server/tests/tracking.rs")),
     (
         "notify-keyspace-events",
         Unit("tests/transcripts/pubsub/notifications.txt"),

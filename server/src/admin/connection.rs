@@ -264,6 +264,9 @@ fn reset(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         call.server.monitors.leave(call.client.id);
     }
     call.server.pubsub.leave_all(call.client);
+    call.server
+        .tracking
+        .disable(call.client, &call.server.store);
     *call.session = Session {
         // What was said about a reply holds for this one; it is answered as any other.
         reply_mode: ReplyMode::On,

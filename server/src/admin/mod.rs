@@ -36,7 +36,7 @@ mod latency;
 mod memory;
 mod module;
 mod monitor;
-mod pubsub;
+pub(crate) mod pubsub;
 mod replication;
 mod shutdown;
 mod slowlog;

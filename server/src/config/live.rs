@@ -75,6 +75,7 @@ pub(super) fn of(values: &[Value]) -> Live {
             Value::Text(letters) => EventsWanted::of(letters),
             other => panic!("event classes expected, not {other:?}"),
         },
+        tracking_keys_max: unsigned("tracking-table-max-keys"),
         hide_user_data: flag("hide-user-data-from-log"),
     }
 }

@@ -128,7 +128,7 @@ pub static ROWS: &[Row] = &[
     switch("activerehashing",
         "yes").waits(Needless("tables grow in small steps; there is no rehash of a whole table to drive")),
     special("notify-keyspace-events", Special::Events, ""),
-    number("tracking-table-max-keys", 0, LONG_MAX, "1000000").waits(Types),
+    number("tracking-table-max-keys", 0, LONG_MAX, "1000000"),
     bytes("maxmemory", 0, ULONG_MAX, "0").apply(Apply::Maxmemory),
     choice("maxmemory-policy", &[("volatile-lru", 0), ("volatile-lfu", 1), ("volatile-random", 2),
         ("volatile-ttl", 3), ("allkeys-lru", 4), ("allkeys-lfu", 5), ("allkeys-random", 6), ("noeviction", 7)], "noeviction"),

@@ -30,7 +30,7 @@ pub(super) fn clients(page: &mut Page, view: &View<'_>) {
         largest(|f| &f.output_list_bytes),
     );
     page.field("blocked_clients", server.blocked_clients.load(Relaxed));
-    page.field("tracking_clients", 0);
+    page.field("tracking_clients", server.tracking.clients());
     page.field("pubsub_clients", server.pubsub.clients());
     page.field("watching_clients", server.watching());
     page.field("clients_in_timeout_table", 0);

@@ -100,12 +100,13 @@ fn keys(page: &mut Page, view: &View<'_>, totals: &Totals) {
             "active_defrag_key_misses",
             "total_active_defrag_time",
             "current_active_defrag_time",
-            "tracking_total_keys",
-            "tracking_total_items",
-            "tracking_total_prefixes",
-            "unexpected_error_replies",
         ],
     );
+    let (keys, items, prefixes) = view.server.tracking.figures();
+    page.field("tracking_total_keys", keys);
+    page.field("tracking_total_items", items);
+    page.field("tracking_total_prefixes", prefixes);
+    page.field("unexpected_error_replies", 0);
 }
 
 /// Errors, reads and writes, limits, the event loops.

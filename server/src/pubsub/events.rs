@@ -1,5 +1,5 @@
-//! What a unit has done, told to those who listen: keyspace events on their channels. Called by the
-//! store under the unit's locks (`store::Witness`).
+//! What a unit has done, told to those who listen: keyspace events on their channels, changed keys to
+//! clients that cache them. Called by the store under the unit's locks (`store::Witness`).
 //!
 //! ```text
 //!   event "set" of key k in database 0   K: __keyspace@0__:k  "set"
@@ -11,22 +11,26 @@
 use store::{Changed, Events, Witness};
 
 use super::{Kind, Outbox};
+use crate::clients::ClientId;
 use crate::server::Server;
 
-/// Tells what a unit has done.
+/// Tells what a unit has done, a client's or one that nobody asked for.
 #[derive(Debug)]
 pub struct Teller<'s> {
     server: &'s Server,
     outbox: Outbox<'s>,
+    /// Whose unit it is.
+    actor: Option<ClientId>,
 }
 
 impl<'s> Teller<'s> {
     /// For a unit of `worker`.
     #[must_use]
-    pub fn new(server: &'s Server, worker: usize) -> Teller<'s> {
+    pub fn new(server: &'s Server, worker: usize, actor: Option<ClientId>) -> Teller<'s> {
         Teller {
             server,
             outbox: Outbox::new(&server.mailboxes, worker),
+            actor,
         }
     }
 
@@ -38,9 +42,13 @@ impl<'s> Teller<'s> {
 }
 
 impl Witness for Teller<'_> {
-    fn tell(&self, events: &Events, _changed: &Changed) {
+    fn tell(&self, events: &Events, changed: &Changed) {
         if !events.is_empty() {
             self.publish(events);
+        }
+        if !changed.is_empty() {
+            let tracking = &self.server.tracking;
+            tracking.invalidate(self.server, changed, self.actor, &self.outbox);
         }
     }
 }

@@ -10,7 +10,7 @@ use store::{CycleLimits, Gates, Turn};
 use super::Worker;
 use crate::blocking;
 use crate::log;
-use crate::pubsub::Teller;
+use crate::pubsub::{Outbox, Teller};
 
 /// Connections looked at in one run, at least.
 const SLICE_MIN: usize = 5;
@@ -42,6 +42,10 @@ impl<D: Driver> Worker<'_, D> {
         self.look_at_connections(hz as usize);
         if self.index() == 0 {
             self.expire(hz as u64);
+            let server = self.engine.server;
+            server
+                .tracking
+                .limit(server, &Outbox::of_nobody(&server.mailboxes));
             if now_ms >= self.cron.next_sample_ms {
                 self.cron.next_sample_ms = now_ms + 100;
                 self.sample_rates();
@@ -94,7 +98,7 @@ impl<D: Driver> Worker<'_, D> {
         let share = EXPIRE_SHARE + EXPIRE_SHARE_STEP * effort;
         let budget_us = u128::from(1_000_000 * share / hz / 100);
         let desk = &self.engine.desk;
-        let teller = Teller::new(self.engine.server, desk.worker);
+        let teller = Teller::new(self.engine.server, desk.worker, None);
         let turn = Turn {
             worker: desk.worker,
             db: 0,

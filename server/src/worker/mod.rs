@@ -266,6 +266,7 @@ impl<'w, D: Driver> Worker<'w, D> {
                 }
                 Letter::Push { .. }
                 | Letter::Message { .. }
+                | Letter::Invalidate { .. }
                 | Letter::Answered { .. }
                 | Letter::Unblocked { .. } => drop(self.deliver(letter)),
                 Letter::Again(client) => self.run_again(client),
@@ -363,6 +364,7 @@ impl<'w, D: Driver> Worker<'w, D> {
             server.monitors.leave(client.id);
         }
         server.pubsub.leave_all(client);
+        server.tracking.disable(client, &server.store);
         if let Some(watcher) = connection.session.watcher.take() {
             server.store.unwatch(&watcher);
             server.watching_clients.fetch_sub(1, Ordering::Relaxed);

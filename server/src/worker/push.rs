@@ -51,6 +51,19 @@ impl<D: Driver> Worker<'_, D> {
                     }
                 }
             }
+            Letter::Invalidate {
+                to,
+                push,
+                is_redirected,
+            } => {
+                if let Some(place) = self.begin_push(to)
+                    && let Some(connection) = &mut self.connections[place]
+                {
+                    let is_subscriber = connection.session.is_subscriber;
+                    push.write(&mut connection.reply, is_redirected, is_subscriber);
+                    self.end_push(place);
+                }
+            }
             // Replies stand in the same queue, because pushes of the same cause follow them.
             Letter::Answered { to, output } => self.answered(to, output),
             Letter::Unblocked { to, with_error } => self.unblocked(to, with_error),

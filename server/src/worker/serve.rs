@@ -256,7 +256,7 @@ impl<D: Driver> Worker<'_, D> {
                 self.read_clock();
             }
             // A client's own pushes follow its reply.
-            if self.engine.desk.has_letters && connection.session.is_subscriber {
+            if self.engine.desk.has_letters && connection.session.hears_itself() {
                 return Fate::Heard;
             }
         }

@@ -59,6 +59,7 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/replybufsize",
     "unit/pubsub",
     "unit/pubsubshard",
+    "unit/tracking",
 ];
 
 /// Debian packages that the suite needs.

@@ -6,11 +6,11 @@
 //! | `filter` | chooses clients: the options that LIST and KILL share |
 //! | `others` | LIST, KILL, UNBLOCK |
 //! | `pause` | PAUSE, UNPAUSE |
+//! | `tracking` | TRACKING, CACHING, GETREDIR, TRACKINGINFO |
 //! | `help` | HELP |
 //!
 //! A client belongs to its worker, so others are read through what it publishes and ended through its
-//! state word (`crate::clients`). TRACKING, CACHING and GETREDIR are not built: TRACKINGINFO says that
-//! tracking is off, which is true.
+//! state word (`crate::clients`).
 //!
 //! Checked by: tests/transcripts/connection/client.txt, server/tests/client.rs.
 
@@ -24,6 +24,7 @@ mod help;
 mod others;
 mod own;
 mod pause;
+mod tracking;
 
 pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&CLIENT];
 
@@ -38,8 +39,10 @@ const CLIENT: CommandSpec<Handler> = CommandSpec {
     summary: "A container for client connection commands.",
     complexity: "Depends on subcommand.",
     subcommands: &[
+        tracking::CACHING,
         own::CAPA,
         own::GETNAME,
+        tracking::GETREDIR,
         help::HELP,
         own::ID,
         own::IMPORT_SOURCE,
@@ -52,7 +55,8 @@ const CLIENT: CommandSpec<Handler> = CommandSpec {
         own::REPLY,
         own::SETINFO,
         own::SETNAME,
-        own::TRACKINGINFO,
+        tracking::TRACKING,
+        tracking::TRACKINGINFO,
         others::UNBLOCK,
         pause::UNPAUSE,
     ],

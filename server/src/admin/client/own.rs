@@ -236,27 +236,3 @@ fn setname(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     call.reply.ok();
     Ok(())
 }
-
-/// CLIENT TRACKINGINFO
-pub(super) const TRACKINGINFO: CommandSpec<Handler> = CommandSpec {
-    name: "trackinginfo",
-    arity: Arity::Exactly(2),
-    flags: INFO.flags,
-    since: "6.2.0",
-    summary: "Returns information about server-assisted client-side caching for the connection.",
-    run: trackinginfo,
-    ..OWN
-};
-
-fn trackinginfo(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    let reply = &mut *call.reply;
-    reply.map(3);
-    reply.bulk(b"flags");
-    reply.set(1);
-    reply.bulk(b"off");
-    reply.bulk(b"redirect");
-    reply.int(-1);
-    reply.bulk(b"prefixes");
-    reply.array(0);
-    Ok(())
-}

@@ -8,9 +8,11 @@
 //!
 //! Checked by: tests/transcripts/pubsub, server/tests/pubsub.rs.
 
+use commands::CommandError;
 use commands::spec::{Acl, CommandSpec, Flags, Group};
 
 use super::{AdminCall, Handler};
+use crate::table::Command;
 
 mod inspect;
 mod publish;
@@ -35,3 +37,32 @@ const BASE: CommandSpec<Handler> = CommandSpec {
     group: Group::PubSub,
     ..CommandSpec::row(publish::publish)
 };
+
+/// What a subscriber who speaks RESP2 may call: it could not tell other replies from messages.
+///
+/// # Errors
+/// For anything else.
+#[cold]
+pub(crate) fn check_subscriber(command: &Command) -> Result<(), CommandError> {
+    let is_allowed = matches!(
+        &*command.full_name,
+        "ping"
+            | "quit"
+            | "reset"
+            | "subscribe"
+            | "unsubscribe"
+            | "psubscribe"
+            | "punsubscribe"
+            | "ssubscribe"
+            | "sunsubscribe"
+    );
+    if is_allowed {
+        return Ok(());
+    }
+    let text = format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+        command.full_name
+    );
+    Err(CommandError::Text(text.into()))
+}
