@@ -17,7 +17,7 @@
 use std::ops::Range;
 
 use resp::{Args, Reply};
-use store::{Container, Deadline, EventClass, Key, Kind, Refused, Slot, Unit};
+use store::{Container, Deadline, EventClass, Key, Kind, Refused, SetLimits, Slot, Unit};
 
 use crate::error::CommandError;
 
@@ -220,6 +220,18 @@ pub struct Limits {
     pub stream_node_max_entries: u64,
     /// `hll-sparse-max-bytes`
     pub hll_sparse_max_bytes: u64,
+}
+
+impl Limits {
+    /// Those of sets.
+    #[must_use]
+    pub fn set(&self) -> SetLimits {
+        SetLimits {
+            ints: self.set_max_intset_entries,
+            entries: self.set_max_listpack_entries,
+            bytes: self.set_max_listpack_value,
+        }
+    }
 }
 
 impl Default for Limits {

@@ -24,6 +24,7 @@ pub mod expire;
 pub mod generic;
 pub mod glob;
 pub mod keys;
+pub mod set;
 pub mod spec;
 pub mod string;
 pub mod syntax;
@@ -38,6 +39,12 @@ pub use spec::CommandSpec;
 /// The families' rows, each in the order of its names.
 #[must_use]
 pub fn table() -> &'static [&'static [&'static CommandSpec]] {
-    const FAMILIES: &[&[&CommandSpec]] = &[bitmap::ROWS, expire::ROWS, generic::ROWS, string::ROWS];
+    const FAMILIES: &[&[&CommandSpec]] = &[
+        bitmap::ROWS,
+        expire::ROWS,
+        generic::ROWS,
+        set::ROWS,
+        string::ROWS,
+    ];
     FAMILIES
 }

@@ -51,7 +51,7 @@ pub use store::{Options, Store};
 pub use unit::{Deadline, Detached, Look, Occupied, Ready, Slot, Unit, Vacant};
 pub use value::{
     Container, Encoding, Hash, Kind, List, NewStr, Object, Pinned, PinnedAs, PinnedStr, Set,
-    SortedSet, Str, ValueRef,
+    SetLimits, SortedSet, Str, ValueRef,
 };
 pub use wait::Waiter;
 pub use watch::Watcher;

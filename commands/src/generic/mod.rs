@@ -5,6 +5,7 @@
 //! | `presence.rs` | DEL UNLINK EXISTS TOUCH TYPE |
 //! | `rename.rs` | RENAME RENAMENX COPY MOVE |
 //! | `walk.rs` | KEYS SCAN RANDOMKEY DBSIZE |
+//! | `elements.rs` | what SSCAN, HSCAN and ZSCAN have in common |
 //! | `flush.rs` | FLUSHDB FLUSHALL SWAPDB |
 //! | `object.rs` | OBJECT |
 //! | `dump.rs` | DUMP RESTORE |
@@ -16,11 +17,14 @@ use crate::error::CommandError;
 use crate::spec::CommandSpec;
 
 mod dump;
+mod elements;
 mod flush;
 mod object;
 mod presence;
 mod rename;
 mod walk;
+
+pub(crate) use elements::Walk;
 
 /// The family's rows.
 pub const ROWS: &[&CommandSpec] = &[

@@ -111,7 +111,7 @@ fn scan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
 
 /// A cursor as clients send it back: decimal, with any number of leading zeros. What names no
 /// place of ours is the store's to judge; here it only has to be a number.
-fn parse_cursor(word: &[u8]) -> Result<u64, CommandError> {
+pub(super) fn parse_cursor(word: &[u8]) -> Result<u64, CommandError> {
     let digits = word.strip_prefix(b"+").unwrap_or(word);
     let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
     let significant = &digits[zeros..];

@@ -19,7 +19,7 @@ pub use hash::Hash;
 pub use list::List;
 pub use object::{Container, Object};
 pub use pinned::{Pinned, PinnedAs, PinnedStr};
-pub use set::Set;
+pub use set::{Set, SetLimits};
 pub use sorted_set::SortedSet;
 pub use string::{NewStr, Str};
 

@@ -33,6 +33,9 @@ pub enum Object {
     Hash(Hash),
 }
 
+// A small container's price beside its entry and its one allocation.
+const _: () = assert!(size_of::<Object>() <= 40);
+
 /// What all containers can say of themselves. The five kinds implement it, nothing else.
 pub trait Container: Sized {
     /// The kind whose container it is.
