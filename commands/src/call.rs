@@ -17,7 +17,7 @@
 use std::ops::Range;
 
 use resp::{Args, Reply};
-use store::{Container, Deadline, EventClass, Key, Kind, Refused, SetLimits, Slot, Unit};
+use store::{Container, Deadline, EventClass, Key, Kind, Limits, Refused, Slot, Unit};
 
 use crate::error::CommandError;
 
@@ -190,66 +190,4 @@ pub struct Settings {
     pub lfu_log_factor: u32,
     /// Where small containers turn large.
     pub limits: Limits,
-}
-
-/// The sizes up to which containers are held in one allocation, and those of a large one's parts.
-/// Parameters of the same names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `list-max-listpack-size`: entries of a chunk, or -1 to -5 for 4 to 64 KiB.
-    pub list_max_listpack_size: i32,
-    /// `list-compress-depth`: chunks at each end that are not compressed; 0: none is.
-    pub list_compress_depth: u32,
-    /// `set-max-intset-entries`
-    pub set_max_intset_entries: u64,
-    /// `set-max-listpack-entries`
-    pub set_max_listpack_entries: u64,
-    /// `set-max-listpack-value`, bytes.
-    pub set_max_listpack_value: u64,
-    /// `hash-max-listpack-entries`
-    pub hash_max_listpack_entries: u64,
-    /// `hash-max-listpack-value`, bytes.
-    pub hash_max_listpack_value: u64,
-    /// `zset-max-listpack-entries`
-    pub zset_max_listpack_entries: u64,
-    /// `zset-max-listpack-value`, bytes.
-    pub zset_max_listpack_value: u64,
-    /// `stream-node-max-bytes`; 0: no limit.
-    pub stream_node_max_bytes: u64,
-    /// `stream-node-max-entries`; 0: no limit.
-    pub stream_node_max_entries: u64,
-    /// `hll-sparse-max-bytes`
-    pub hll_sparse_max_bytes: u64,
-}
-
-impl Limits {
-    /// Those of sets.
-    #[must_use]
-    pub fn set(&self) -> SetLimits {
-        SetLimits {
-            ints: self.set_max_intset_entries,
-            entries: self.set_max_listpack_entries,
-            bytes: self.set_max_listpack_value,
-        }
-    }
-}
-
-impl Default for Limits {
-    /// The parameters' defaults.
-    fn default() -> Self {
-        Limits {
-            list_max_listpack_size: -2,
-            list_compress_depth: 0,
-            set_max_intset_entries: 512,
-            set_max_listpack_entries: 128,
-            set_max_listpack_value: 64,
-            hash_max_listpack_entries: 512,
-            hash_max_listpack_value: 64,
-            zset_max_listpack_entries: 128,
-            zset_max_listpack_value: 64,
-            stream_node_max_bytes: 4096,
-            stream_node_max_entries: 100,
-            hll_sparse_max_bytes: 3000,
-        }
-    }
 }

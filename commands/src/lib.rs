@@ -32,9 +32,10 @@ pub mod syntax;
 #[cfg(test)]
 mod testing;
 
-pub use call::{Block, Call, Handler, LONG_BYTES_MIN, Later, Limits, Null, Settings};
+pub use call::{Block, Call, Handler, LONG_BYTES_MIN, Later, Null, Settings};
 pub use error::CommandError;
 pub use spec::CommandSpec;
+pub use store::Limits;
 
 /// The families' rows, each in the order of its names.
 #[must_use]

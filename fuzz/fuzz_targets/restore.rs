@@ -6,16 +6,16 @@
 
 use libfuzzer_sys::fuzz_target;
 use rdb::{Compressor, Loaded};
-use store::{NewStr, Str, ValueRef};
+use store::{Limits, NewStr, Str, ValueRef};
 
 fuzz_target!(|input: &[u8]| {
-    let _ = rdb::load(input);
+    let _ = rdb::load(input, &Limits::default());
 
     let mut sealed = input.to_vec();
     sealed.extend_from_slice(&rdb::format::VERSION_WRITTEN.to_le_bytes());
     let checksum = rdb::crc::checksum(&sealed);
     sealed.extend_from_slice(&checksum.to_le_bytes());
-    if let Ok(Loaded::String(value)) = rdb::load(&sealed) {
+    if let Ok(Loaded::String(value)) = rdb::load(&sealed, &Limits::default()) {
         assert!(
             value.len() <= rdb::lzf::unfolds_to_at_most(input.len()) + 20,
             "memory is bounded"
@@ -33,7 +33,9 @@ fn survives(bytes: &[u8]) {
             compressor,
             &mut payload,
         );
-        let Loaded::String(back) = rdb::load(&payload).expect("we wrote it");
+        let Loaded::String(back) = rdb::load(&payload, &Limits::default()).expect("we wrote it") else {
+        panic!("it is a string")
+    };
         assert_eq!(spelled(&back), bytes);
     }
 }

@@ -12,22 +12,24 @@
 //!
 //! Checked by: payloads of Redis (`tests/redis.rs`), round trips, fuzz/restore.
 
-use store::{NewStr, ValueRef};
+use store::{Limits, NewStr, Object, ValueRef};
 
 use crate::crc;
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::lzf::Compressor;
-use crate::string;
+use crate::{set, string};
 
 /// Version and checksum.
 const FOOTER_BYTES: usize = 2 + 8;
 
 /// A decoded value. A closed enum: one variant a kind of value.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Loaded<'a> {
     /// A string, borrowed from the payload where that is possible.
     String(NewStr<'a>),
+    /// Anything else, ready to be put into a key.
+    Object(Object),
 }
 
 /// Why a payload was refused.
@@ -60,7 +62,10 @@ fn write_value(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &m
                 format::VERSION_DUMP
             }
         }
-        ValueRef::Object(object) => unreachable!("{:?} is not encoded yet", object.kind()),
+        ValueRef::Object(object) => match &**object {
+            Object::Set(set) => set::write(set, compressor, out),
+            other => unreachable!("{:?} is not encoded yet", other.kind()),
+        },
     }
 }
 
@@ -81,13 +86,13 @@ pub fn verify(payload: &[u8]) -> Result<&[u8], DumpError> {
     }
 }
 
-/// Decodes a payload.
+/// Decodes a payload. What is small by `limits` is held small.
 ///
 /// # Errors
 /// [`DumpError`]: RESTORE answers the two kinds with different texts.
-pub fn load(payload: &[u8]) -> Result<Loaded<'_>, DumpError> {
+pub fn load<'a>(payload: &'a [u8], limits: &Limits) -> Result<Loaded<'a>, DumpError> {
     let mut input = Input::new(verify(payload)?);
-    let value = read_value(&mut input).map_err(DumpError::Value)?;
+    let value = read_value(&mut input, limits).map_err(DumpError::Value)?;
     // Redis ignores what follows the value. Nobody writes such payloads, so we ask what it means.
     if input.left() > 0 {
         Err(DumpError::Value(Malformed::Trailing))
@@ -100,11 +105,15 @@ pub fn load(payload: &[u8]) -> Result<Loaded<'_>, DumpError> {
 ///
 /// # Errors
 /// [`Malformed`].
-pub fn read_value<'a>(input: &mut Input<'a>) -> Result<Loaded<'a>, Malformed> {
-    match input.byte()? {
-        types::STRING => string::read(input).map(Loaded::String),
-        _ => Err(Malformed::Type),
-    }
+pub fn read_value<'a>(input: &mut Input<'a>, limits: &Limits) -> Result<Loaded<'a>, Malformed> {
+    let object = match input.byte()? {
+        types::STRING => return string::read(input).map(Loaded::String),
+        number @ (types::SET | types::SET_INTSET | types::SET_LISTPACK) => {
+            set::read(number, input, limits)?
+        }
+        _ => return Err(Malformed::Type),
+    };
+    Ok(Loaded::Object(object))
 }
 
 #[cfg(test)]
@@ -141,15 +150,19 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_seen() {
         let good = payload(b"a value that is long enough to be compressed, compressed, compressed");
-        assert!(load(&good).is_ok());
+        assert!(load(&good, &Limits::default()).is_ok());
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(load(&bad).err(), Some(DumpError::Footer), "bit {bit}");
+            assert_eq!(
+                load(&bad, &Limits::default()).err(),
+                Some(DumpError::Footer),
+                "bit {bit}"
+            );
         }
         for length in 0..good.len() {
             assert_eq!(
-                load(&good[..length]).err(),
+                load(&good[..length], &Limits::default()).err(),
                 Some(DumpError::Footer),
                 "{length} bytes"
             );
@@ -160,13 +173,13 @@ mod tests {
     fn versions_of_both_forks_are_read_and_others_refused() {
         for version in [1, 6, 9, 10, 11, 12, 15, 80, 81] {
             assert!(
-                load(&sealed(b"\x00\x01x", version)).is_ok(),
+                load(&sealed(b"\x00\x01x", version), &Limits::default()).is_ok(),
                 "version {version}"
             );
         }
         for version in [0, 16, 79, 82, 255, u16::MAX] {
             assert_eq!(
-                load(&sealed(b"\x00\x01x", version)).err(),
+                load(&sealed(b"\x00\x01x", version), &Limits::default()).err(),
                 Some(DumpError::Footer),
                 "version {version}"
             );
@@ -186,7 +199,7 @@ mod tests {
             (b"\x00\xC3\x02\x05\x00a", Malformed::Compression),
         ] {
             assert_eq!(
-                load(&sealed(body, 11)).err(),
+                load(&sealed(body, 11), &Limits::default()).err(),
                 Some(DumpError::Value(why)),
                 "{body:?}"
             );
@@ -200,7 +213,7 @@ mod tests {
             if let Some(first) = body.first_mut() {
                 *first %= 2;
             }
-            let _ = load(&sealed(&body, 11));
+            let _ = load(&sealed(&body, 11), &Limits::default());
         }
     }
 }

@@ -23,6 +23,12 @@ pub const VERSION_WRITTEN: u16 = 11;
 /// The first version whose payloads carry version and checksum: Redis 2.6.
 pub const VERSION_DUMP: u16 = 6;
 
+/// The first version with listpacks in the place of ziplists: Redis 7.0.
+pub const VERSION_LISTPACK: u16 = 10;
+
+/// The first version with sets as listpacks: Redis 7.2.
+pub const VERSION_SET_LISTPACK: u16 = 11;
+
 /// The first version with lengths of 64 bits: Redis 4.0.
 pub const VERSION_LENGTH_64: u16 = 8;
 
@@ -45,6 +51,42 @@ const _: () = assert!(VERSION_WRITTEN + 1 == REDIS_FIRST && REDIS_LAST < VALKEY_
 pub mod types {
     /// A string, in one of the forms of `string.rs`.
     pub const STRING: u8 = 0;
+    /// A list, element by element.
+    pub const LIST: u8 = 1;
+    /// A set, member by member.
+    pub const SET: u8 = 2;
+    /// A sorted set with scores spelled in decimal.
+    pub const ZSET: u8 = 3;
+    /// A hash, field by field.
+    pub const HASH: u8 = 4;
+    /// A sorted set with scores as 64-bit floats.
+    pub const ZSET_2: u8 = 5;
+    /// A hash as a zipmap (before Redis 2.6).
+    pub const HASH_ZIPMAP: u8 = 9;
+    /// A list as one ziplist (before Redis 3.2).
+    pub const LIST_ZIPLIST: u8 = 10;
+    /// A set as an intset.
+    pub const SET_INTSET: u8 = 11;
+    /// A sorted set as a ziplist (before Redis 7.0).
+    pub const ZSET_ZIPLIST: u8 = 12;
+    /// A hash as a ziplist (before Redis 7.0).
+    pub const HASH_ZIPLIST: u8 = 13;
+    /// A list as ziplists (Redis 3.2 to 6.2).
+    pub const LIST_QUICKLIST: u8 = 14;
+    /// A stream (Redis 5.0).
+    pub const STREAM_LISTPACKS: u8 = 15;
+    /// A hash as a listpack.
+    pub const HASH_LISTPACK: u8 = 16;
+    /// A sorted set as a listpack.
+    pub const ZSET_LISTPACK: u8 = 17;
+    /// A list as listpacks and plain nodes.
+    pub const LIST_QUICKLIST_2: u8 = 18;
+    /// A stream with its first id and counters (Redis 7.0).
+    pub const STREAM_LISTPACKS_2: u8 = 19;
+    /// A set as a listpack (Redis 7.2).
+    pub const SET_LISTPACK: u8 = 20;
+    /// A stream with its consumers' active times (Redis 7.2).
+    pub const STREAM_LISTPACKS_3: u8 = 21;
     /// From here on the forks use the numbers differently.
     pub const FORK: u8 = 22;
 }

@@ -1,12 +1,13 @@
 //! RDB: the bytes in which Redis and Valkey keep values in files and hand them around.
 //!
-//! Streams of bytes, no files: `persist` owns those. For now the value kinds are the store's, which
-//! is strings; `dump.rs` holds the one `match` that a new kind extends.
+//! Streams of bytes, no files: `persist` owns those. `dump.rs` holds the two
+//! `match`es over the kinds of values.
 //!
 //! | file | what |
 //! |---|---|
 //! | `format.rs` | opcodes, type numbers, versions, the picture of a file |
 //! | `dump.rs` | one value by itself: DUMP and RESTORE |
+//! | `set.rs` | sets, in all forms that were ever written |
 //! | `string.rs` | strings: raw, packed integers, compressed |
 //! | `length.rs`, `lzf.rs`, `crc.rs` | what those are made of |
 //! | `input.rs` | the checked walk over foreign bytes, and why bytes are refused |
@@ -21,6 +22,7 @@ pub mod format;
 pub mod input;
 pub mod length;
 pub mod lzf;
+pub mod set;
 pub mod string;
 
 pub use dump::{DumpError, Loaded, dump, load};

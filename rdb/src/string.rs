@@ -11,7 +11,10 @@
 //! four, else raw. These are Redis's own bounds, so equal values give equal payloads wherever no
 //! compressor is involved.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+
+use collections::listpack::Element;
 
 use store::value::string::{EMBSTR_BYTES_MAX, INT_CHARS_MAX, parse_int};
 use store::{NewStr, Str};
@@ -40,6 +43,34 @@ pub fn write(value: Str<'_>, compressor: Option<&mut Compressor>, out: &mut Vec<
     } else {
         write_bytes(value.bytes(&mut [0; INT_CHARS_MAX]), compressor, out);
     }
+}
+
+/// Appends an element of a container: a string like any other.
+pub fn write_element(element: Element<'_>, compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
+    match element {
+        Element::Int(n) => write(Str::Int(n), compressor, out),
+        Element::Bytes(bytes) => write(Str::Bytes(bytes), compressor, out),
+    }
+}
+
+/// Appends bytes that are no client's string but a container's memory: never packed as a number.
+pub fn write_opaque(bytes: &[u8], compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
+    write_bytes(bytes, compressor, out);
+}
+
+/// Reads a string's bytes: an element of a container, or a container's memory.
+///
+/// # Errors
+/// [`Malformed`]: the bytes end, or are no string.
+pub fn read_bytes<'a>(input: &mut Input<'a>) -> Result<Cow<'a, [u8]>, Malformed> {
+    Ok(match read(input)? {
+        NewStr::Int(n) => {
+            let mut buffer = [0; INT_CHARS_MAX];
+            Cow::Owned(Str::Int(n).bytes(&mut buffer).to_vec())
+        }
+        NewStr::Bytes(bytes) => Cow::Borrowed(bytes),
+        NewStr::Blob(blob) => Cow::Owned(Arc::unwrap_or_clone(blob)),
+    })
 }
 
 fn write_int(n: i32, out: &mut Vec<u8>) {

@@ -155,11 +155,12 @@ fn restore(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     }
     let ttl = integer(call.args.get(2))?;
     let deadline = deadline(ttl, options.absolute, call.unit.now_ms())?;
-    let loaded = rdb::load(call.args.get(3)).map_err(|error| match error {
-        rdb::DumpError::Footer => BAD_FOOTER,
-        rdb::DumpError::Value(rdb::Malformed::Refused) => CommandError::Refused,
-        rdb::DumpError::Value(_) => BAD_FORMAT,
-    })?;
+    let loaded =
+        rdb::load(call.args.get(3), &call.settings.limits).map_err(|error| match error {
+            rdb::DumpError::Footer => BAD_FOOTER,
+            rdb::DumpError::Value(rdb::Malformed::Refused) => CommandError::Refused,
+            rdb::DumpError::Value(_) => BAD_FORMAT,
+        })?;
 
     if deadline.is_some_and(|deadline| deadline <= call.unit.now_ms()) {
         if call.unit.remove(key) {
@@ -200,15 +201,28 @@ fn place(
     deadline: Option<i64>,
 ) -> Result<(), CommandError> {
     let key = call.key(1);
-    let Loaded::String(loaded) = loaded;
-    let value = rdb::string::as_set(&loaded);
-    match call.unit.slot(key) {
-        Slot::Vacant(slot) => slot.insert_string(value, deadline)?,
-        Slot::Occupied(mut slot) => {
-            slot.set_string(value, deadline.map_or(Deadline::Clear, Deadline::At))?;
-            // For Redis the old key goes and a new one comes.
-            call.unit.notify(EventClass::NEW, "new", key.bytes());
+    let at = deadline.map_or(Deadline::Clear, Deadline::At);
+    let replaced = match (call.unit.slot(key), loaded) {
+        (Slot::Vacant(slot), Loaded::String(loaded)) => {
+            slot.insert_string(rdb::string::as_set(&loaded), deadline)?;
+            false
         }
+        (Slot::Vacant(slot), Loaded::Object(object)) => {
+            slot.insert_object(object, deadline)?;
+            false
+        }
+        (Slot::Occupied(mut slot), Loaded::String(loaded)) => {
+            slot.set_string(rdb::string::as_set(&loaded), at)?;
+            true
+        }
+        (Slot::Occupied(mut slot), Loaded::Object(object)) => {
+            slot.set_object(object, at)?;
+            true
+        }
+    };
+    if replaced {
+        // For Redis the old key goes and a new one comes.
+        call.unit.notify(EventClass::NEW, "new", key.bytes());
     }
     Ok(())
 }

@@ -259,7 +259,7 @@ fn store(
     operation: Operation,
     event: &'static str,
 ) -> Result<(), CommandError> {
-    let limits = call.settings.limits.set();
+    let limits = &call.settings.limits;
     let words = 2..call.args.len();
     let mut result: Option<Set> = None;
     let sets = sources(call, words)?;

@@ -23,7 +23,7 @@ pub(super) const SADD: CommandSpec = CommandSpec {
 
 fn sadd(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let key = call.key(1);
-    let limits = call.settings.limits.set();
+    let limits = &call.settings.limits;
     let members = call.args.skip(2);
     let count = members.len() as u64;
     let add_all = |set: &mut Set| {
@@ -104,7 +104,7 @@ pub(super) const SMOVE: CommandSpec = CommandSpec {
 
 fn smove(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let (source, destination, member) = (call.key(1), call.key(2), call.args.get(3));
-    let limits = call.settings.limits.set();
+    let limits = &call.settings.limits;
     let Some(set) = call.unit.read_as::<Set>(source)? else {
         call.reply.int(0);
         return Ok(());

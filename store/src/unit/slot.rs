@@ -9,7 +9,7 @@ use super::books::Books;
 use crate::entry::{Entry, EntryMut, EntryRef};
 use crate::error::{Refused, WrongType};
 use crate::key::Key;
-use crate::value::{Container, Kind, NewStr};
+use crate::value::{Container, Kind, NewStr, Object};
 
 /// A key's place.
 pub enum Slot<'u> {
@@ -104,8 +104,16 @@ impl<'u> Occupied<'u> {
     /// # Errors
     /// `Refused` if there is no memory for it; nothing has changed then.
     pub fn set<C: Container>(&mut self, value: C, deadline: Deadline) -> Result<(), Refused> {
+        self.set_object(value.into_object(), deadline)
+    }
+
+    /// As `set`, for a container of any kind.
+    ///
+    /// # Errors
+    /// `Refused` if there is no memory for it; nothing has changed then.
+    pub fn set_object(&mut self, object: Object, deadline: Deadline) -> Result<(), Refused> {
         let (old, new, clock) = self.replaced(deadline);
-        let object = Arc::new(value.into_object());
+        let object = Arc::new(object);
         self.books.begin();
         let entry = Entry::object(self.key.bytes(), object, new, clock)?;
         self.swap(entry);
@@ -281,8 +289,16 @@ impl<'u> Vacant<'u> {
     /// # Errors
     /// `Refused` if there is no memory for it; nothing has changed then.
     pub fn insert<C: Container>(self, value: C, deadline: Option<i64>) -> Result<(), Refused> {
+        self.insert_object(value.into_object(), deadline)
+    }
+
+    /// As `insert`, for a container of any kind.
+    ///
+    /// # Errors
+    /// `Refused` if there is no memory for it; nothing has changed then.
+    pub fn insert_object(self, object: Object, deadline: Option<i64>) -> Result<(), Refused> {
         let clock = self.books.fresh_clock();
-        let object = Arc::new(value.into_object());
+        let object = Arc::new(object);
         let entry = Entry::object(self.key.bytes(), object, deadline, clock)?;
         self.fill(entry);
         Ok(())

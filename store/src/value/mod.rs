@@ -8,6 +8,7 @@
 //! | what a list, set, sorted set, hash is in memory | `list.rs`, `set.rs`, `sorted_set.rs`, `hash.rs` |
 
 pub mod hash;
+pub mod limits;
 pub mod list;
 pub mod object;
 pub mod pinned;
@@ -16,10 +17,11 @@ pub mod sorted_set;
 pub mod string;
 
 pub use hash::Hash;
+pub use limits::Limits;
 pub use list::List;
 pub use object::{Container, Object};
 pub use pinned::{Pinned, PinnedAs, PinnedStr};
-pub use set::{Set, SetLimits};
+pub use set::Set;
 pub use sorted_set::SortedSet;
 pub use string::{NewStr, Str};
 

@@ -17,21 +17,11 @@ use collections::dict::{Deadline, Dict};
 use collections::listpack::Element;
 use collections::{Intset, Listpack};
 
+use super::limits::Limits;
 use super::object::{Container, Object};
 use super::{Encoding, Kind};
 use crate::error::Refused;
 use crate::key::element_hashing;
-
-/// Where a small set turns large.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SetLimits {
-    /// The most members of an intset.
-    pub ints: u64,
-    /// The most members of a listpack.
-    pub entries: u64,
-    /// The longest member of a listpack, in bytes.
-    pub bytes: u64,
-}
 
 /// A set.
 #[derive(Debug)]
@@ -53,11 +43,11 @@ const INTS_MAX: u64 = 1 << 30;
 impl Set {
     /// An empty set for `first` and about `count` members in all.
     #[must_use]
-    pub fn for_members(first: &[u8], count: u64, limits: SetLimits) -> Set {
+    pub fn for_members(first: &[u8], count: u64, limits: &Limits) -> Set {
         let is_int = Element::Bytes(first).int().is_some();
-        let form = if is_int && count <= limits.ints.min(INTS_MAX) {
+        let form = if is_int && count <= limits.set_max_intset_entries.min(INTS_MAX) {
             Form::Ints(Intset::new())
-        } else if count <= limits.entries {
+        } else if count <= limits.set_max_listpack_entries {
             Form::Packed(Listpack::new())
         } else {
             Form::Table(Box::new(Dict::new(element_hashing())))
@@ -103,10 +93,10 @@ impl Set {
     ///
     /// # Errors
     /// `Refused`, and nothing has changed.
-    pub fn expect_more(&mut self, count: u64, limits: SetLimits) -> Result<(), Refused> {
+    pub fn expect_more(&mut self, count: u64, limits: &Limits) -> Result<(), Refused> {
         let is_too_much = match &self.form {
-            Form::Ints(_) => count > limits.ints.min(INTS_MAX),
-            Form::Packed(_) => count > limits.entries,
+            Form::Ints(_) => count > limits.set_max_intset_entries.min(INTS_MAX),
+            Form::Packed(_) => count > limits.set_max_listpack_entries,
             Form::Table(_) => false,
         };
         if is_too_much {
@@ -119,7 +109,7 @@ impl Set {
     ///
     /// # Errors
     /// `Refused`, and the members are as they were.
-    pub fn add(&mut self, member: &[u8], limits: SetLimits) -> Result<bool, Refused> {
+    pub fn add(&mut self, member: &[u8], limits: &Limits) -> Result<bool, Refused> {
         match &mut self.form {
             Form::Ints(ints) => {
                 let Some(int) = Element::Bytes(member).int() else {
@@ -128,7 +118,7 @@ impl Set {
                 if !ints.insert(int)? {
                     return Ok(false);
                 }
-                if ints.len() as u64 > limits.ints.min(INTS_MAX) {
+                if ints.len() as u64 > limits.set_max_intset_entries.min(INTS_MAX) {
                     // It is in already; without memory for the large form it stays small.
                     let _ = self.grow_large();
                 }
@@ -138,8 +128,8 @@ impl Set {
                 if pack.find(member, 0).is_some() {
                     return Ok(false);
                 }
-                let fits = (pack.len() as u64) < limits.entries
-                    && member.len() as u64 <= limits.bytes
+                let fits = (pack.len() as u64) < limits.set_max_listpack_entries
+                    && member.len() as u64 <= limits.set_max_listpack_value
                     && pack.has_room_for(member.len());
                 if fits {
                     pack.append(member)?;
@@ -156,7 +146,7 @@ impl Set {
     }
 
     /// A word joins an intset: it becomes a listpack if all of it fits there.
-    fn add_word_to_ints(&mut self, member: &[u8], limits: SetLimits) -> Result<bool, Refused> {
+    fn add_word_to_ints(&mut self, member: &[u8], limits: &Limits) -> Result<bool, Refused> {
         let Form::Ints(ints) = &self.form else {
             unreachable!("the caller has an intset")
         };
@@ -166,9 +156,9 @@ impl Set {
             .map(|int| Element::Int(int).len() as u64)
             .max()
             .unwrap_or(0);
-        let fits = (ints.len() as u64) < limits.entries
-            && member.len() as u64 <= limits.bytes
-            && longest <= limits.bytes;
+        let fits = (ints.len() as u64) < limits.set_max_listpack_entries
+            && member.len() as u64 <= limits.set_max_listpack_value
+            && longest <= limits.set_max_listpack_value;
         if fits {
             let mut pack = Listpack::new();
             pack.append_all(ints.iter().map(Element::Int))?;

@@ -14,7 +14,7 @@
 use std::fmt;
 
 use sha1::{Digest as _, Sha1};
-use store::{Cut, EntryRef, ValueRef};
+use store::{Cut, EntryRef, Object, ValueRef};
 
 /// Twenty bytes, shown as forty digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,13 @@ impl Digest {
     fn add(&mut self, bytes: &[u8]) {
         let hash: [u8; 20] = Sha1::digest(bytes).into();
         for (mine, other) in self.0.iter_mut().zip(hash) {
+            *mine ^= other;
+        }
+    }
+
+    /// Adds another digest: what is in no order is digested by itself first.
+    fn join(&mut self, other: Digest) {
+        for (mine, other) in self.0.iter_mut().zip(other.0) {
             *mine ^= other;
         }
     }
@@ -44,10 +51,24 @@ impl Digest {
                 self.mix_number(STRING);
                 self.mix(text.bytes(&mut [0; 20]));
             }
-            ValueRef::Object(object) => unreachable!("{:?} has no digest yet", object.kind()),
+            ValueRef::Object(object) => self.take_object(object),
         }
         if entry.deadline().is_some() {
             self.add(b"!!expire!!");
+        }
+    }
+
+    fn take_object(&mut self, object: &Object) {
+        match object {
+            Object::Set(set) => {
+                self.mix_number(SET);
+                for member in set.iter() {
+                    let mut inner = Digest::default();
+                    inner.add(member.bytes(&mut [0; 20]));
+                    self.join(inner);
+                }
+            }
+            other => unreachable!("{:?} has no digest yet", other.kind()),
         }
     }
 
@@ -78,8 +99,9 @@ impl Digest {
     }
 }
 
-/// The number that Redis gives the type.
+/// The numbers that Redis gives the types.
 const STRING: u32 = 0;
+const SET: u32 = 2;
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
