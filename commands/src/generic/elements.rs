@@ -47,6 +47,9 @@ impl Walk {
                 walk.pattern = (!pattern.is_all()).then_some(pattern);
             } else if let Some(flag) = flags.iter().find(|flag| is(word, flag)) {
                 walk.given = Some(flag);
+            } else if is(word, "NOVALUES") {
+                let text = "ERR NOVALUES option can only be used in HSCAN";
+                return Err(CommandError::Fixed(text));
             } else {
                 return Err(CommandError::Syntax);
             }

@@ -118,8 +118,11 @@ fn srandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         3 => Some(integer(call.args.get(2))?),
         _ => return Err(CommandError::Syntax),
     };
-    if count.is_some_and(|count| count < -(i64::MAX / 2)) {
-        return Err(CommandError::OutOfRange);
+    if count.is_some_and(|count| count == i64::MIN) {
+        return Err(CommandError::Fixed(
+            "ERR value is out of range, value must between -9223372036854775807 and \
+             9223372036854775807",
+        ));
     }
     let Some(set) = call.unit.pin::<Set>(key)? else {
         match count {
@@ -138,7 +141,10 @@ fn srandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         }
         Some(..=-1) => {
             let wanted = count.unwrap_or(0).unsigned_abs();
-            let length = usize::try_from(wanted).map_err(|_| CommandError::OutOfRange)?;
+            if wanted > REPEATS_MAX {
+                return Err(CommandError::Refused);
+            }
+            let length = usize::try_from(wanted).expect("it is below 32 bits");
             reply.array(length);
             for _ in 0..wanted {
                 write_element(draw(), reply);
@@ -152,6 +158,9 @@ fn srandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     }
     Ok(())
 }
+
+/// More repeated members than this would fill the memory of any machine: at least 2 GiB of reply.
+const REPEATS_MAX: u64 = 1 << 28;
 
 fn random_member(set: &Set, random: u64) -> collections::listpack::Element<'_> {
     set.random(random).expect("no key holds an empty set")

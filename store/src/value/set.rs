@@ -11,7 +11,7 @@
 //! S1  An intset holds only what spells a 64-bit integer; in the other forms numbers are members like
 //!     any other.
 //!
-//! Checked by: `tests/sets.rs` (random edits against a `BTreeSet`).
+//! Checked by: `tests/objects.rs` (random edits against a `BTreeSet`).
 
 use collections::dict::{Deadline, Dict};
 use collections::listpack::Element;
