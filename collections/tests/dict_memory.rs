@@ -1,5 +1,7 @@
 //! What an element of the dict costs at every size, by the dict's own books, and the books against
 //! what was asked of the allocator; and that refused memory changes nothing.
+// Without the arenas pages come in the allocator's classes, and cost more.
+#![cfg(not(feature = "plain"))]
 
 use collections::Refused;
 use collections::dict::{Deadline, Dict, Hashing, Inserted};
