@@ -1,6 +1,8 @@
 //! Containers behind entries: random edits of sets against std's, while cuts, copies and pinned values
 //! are held. Whoever holds one sees it as it was (O1 of `value/object.rs`).
 
+#![cfg(not(feature = "model"))]
+
 use std::collections::BTreeSet;
 
 use store::{

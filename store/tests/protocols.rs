@@ -1,5 +1,5 @@
 //! The protocols under shuttle, which runs the threads of each model in many interleavings:
-//! locks, change log, gates, watch marks, cuts. Run with `--features model`; the store then has
+//! locks, change log, gates, watch marks, cuts, waiters. Run with `--features model`; the store then has
 //! four shards and shuttle's atomics.
 //!
 //! What each model can see: a lock that two hold at once loses an increment or tears a sum; a
@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use shuttle::thread;
 use store::{
-    Deadline, Gates, NewStr, Options, Plan, SHARDS, Scratch, Slot, Store, Turn, Unit, Watcher,
+    Container, Deadline, Gates, Kind, Limits, NewStr, Options, Plan, Refused, SHARDS, Scratch, Set,
+    Slot, Store, Turn, Unit, Waiter, Watcher, WrongType,
 };
 
 /// Schedules for each model in CI; `SHUTTLE_ITERATIONS` raises it for a campaign.
@@ -325,5 +326,107 @@ fn a_cut_is_one_moment_and_stays_it() {
         writers
             .into_iter()
             .for_each(|t| t.join().expect("no model thread panics"));
+    });
+}
+
+/// What `edit` may fail with.
+#[derive(Debug)]
+struct Failed;
+
+impl From<WrongType> for Failed {
+    fn from(_: WrongType) -> Self {
+        Failed
+    }
+}
+
+impl From<Refused> for Failed {
+    fn from(_: Refused) -> Self {
+        Failed
+    }
+}
+
+/// Takes one member out of the set under `key`, if there is one.
+fn pop(unit: &mut Unit<'_>, key: &str) -> bool {
+    let key = unit.key(key.as_bytes());
+    let Slot::Occupied(mut at) = unit.slot(key) else {
+        return false;
+    };
+    let is_empty = at.edit(|set: &mut Set| {
+        let member = set
+            .iter()
+            .next()
+            .expect("no key holds an empty set")
+            .to_vec();
+        assert!(set.remove(&member));
+        Ok::<_, Failed>((set.is_empty(), true))
+    });
+    if is_empty.expect("it is a set") {
+        assert!(unit.remove(key));
+    }
+    true
+}
+
+/// Adds a member, then serves those who wait for the key, first come first served.
+fn push(unit: &mut Unit<'_>, key: &str, member: &str, served: &std::sync::Mutex<Vec<u64>>) {
+    let limits = Limits::default();
+    let at = unit.key(key.as_bytes());
+    match unit.slot(at) {
+        Slot::Vacant(at) => {
+            let mut set = Set::for_members(member.as_bytes(), 1, &limits);
+            set.add(member.as_bytes(), &limits).expect("memory");
+            at.insert(set, None).expect("memory");
+        }
+        Slot::Occupied(mut at) => at
+            .edit(|set: &mut Set| Ok::<_, Failed>(((), set.add(member.as_bytes(), &limits)?)))
+            .expect("it is a set"),
+    }
+    while let Some(ready) = unit.take_ready() {
+        for waiter in unit.waiters(&ready) {
+            thread::yield_now();
+            if unit.may_serve(&waiter, &ready) && pop(unit, key) {
+                unit.unwait(&waiter);
+                served.lock().expect("no panic").push(waiter.id);
+            }
+        }
+    }
+}
+
+/// Nobody who waits is forgotten, and nothing is popped twice: two pop or wait, two push.
+#[test]
+fn whoever_waits_is_served_once() {
+    check(|| {
+        let store = store(4);
+        let key = keys(&store)[1].clone();
+        let served = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let poppers = [0, 1].map(|index| {
+            let (store, key, served) = (Arc::clone(&store), key.clone(), Arc::clone(&served));
+            thread::spawn(move || {
+                let mut worker = Worker::new(&store, index);
+                worker.narrow(&key, |unit| {
+                    if pop(unit, &key) {
+                        served.lock().expect("no panic").push(index as u64);
+                    } else {
+                        let at = unit.key(key.as_bytes());
+                        let waiter = Waiter::new(index as u64, Kind::Set, false, 0, &[at], &[]);
+                        unit.wait(&waiter);
+                    }
+                });
+            })
+        });
+        let pushers = [2, 3].map(|index| {
+            let (store, key, served) = (Arc::clone(&store), key.clone(), Arc::clone(&served));
+            thread::spawn(move || {
+                let mut worker = Worker::new(&store, index);
+                worker.narrow(&key, |unit| push(unit, &key, &index.to_string(), &served));
+            })
+        });
+        for thread in poppers.into_iter().chain(pushers) {
+            thread.join().expect("no panic");
+        }
+        let mut served = served.lock().expect("no panic").clone();
+        served.sort_unstable();
+        assert_eq!(served, [0, 1], "each once");
+        let mut worker = Worker::new(&store, 0);
+        worker.narrow(&key, |unit| assert!(!pop(unit, &key), "nothing is left"));
     });
 }

@@ -115,7 +115,7 @@ impl<C: Container> Deref for PinnedAs<C> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "model")))]
 mod tests {
     use super::*;
     use crate::{Deadline, NewStr, Options, Plan, Scratch, Slot, Store, Turn};
