@@ -196,7 +196,9 @@ pub enum TimeForm {
 }
 
 impl TimeForm {
-    fn of(word: &[u8]) -> Option<TimeForm> {
+    /// The form that a word names.
+    #[must_use]
+    pub fn of(word: &[u8]) -> Option<TimeForm> {
         [
             ("EX", Self::Ex),
             ("PX", Self::Px),

@@ -8,8 +8,9 @@
 //! | `glob/` | patterns of KEYS, SCAN and PSUBSCRIBE |
 //! | `keys.rs` | where the keys stand in a request: locks, ACL, routing, GETKEYS |
 //! | `args.rs` | option words, numbers, expiry options |
+//! | `extended.rs` | the 80-bit floats of INCRBYFLOAT and HINCRBYFLOAT |
 //! | `syntax/` | a row's `syntax` line as the argument tree of COMMAND DOCS |
-//! | `bitmap/`, `expire/`, `generic/`, `string/` | the families |
+//! | `bitmap/`, `expire/`, `generic/`, `hash/`, `string/` | the families |
 //!
 //! **Invariant:** a handler reads no clock, randomness, file or socket; it is handed them.
 //!
@@ -21,8 +22,10 @@ pub mod bitmap;
 pub mod call;
 pub mod error;
 pub mod expire;
+mod extended;
 pub mod generic;
 pub mod glob;
+pub mod hash;
 pub mod keys;
 pub mod set;
 pub mod spec;
@@ -44,6 +47,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec]] {
         bitmap::ROWS,
         expire::ROWS,
         generic::ROWS,
+        hash::ROWS,
         set::ROWS,
         string::ROWS,
     ];

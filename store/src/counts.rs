@@ -24,6 +24,8 @@ pub(crate) struct Count {
     keys: AtomicU32,
     deadlines: AtomicU32,
     deadline_sum: AtomicI64,
+    /// Keys of which parts have deadlines.
+    part_deadlines: AtomicU32,
 }
 
 impl Count {
@@ -32,6 +34,7 @@ impl Count {
             keys: AtomicU32::new(0),
             deadlines: AtomicU32::new(0),
             deadline_sum: AtomicI64::new(0),
+            part_deadlines: AtomicU32::new(0),
         }
     }
 
@@ -67,27 +70,47 @@ impl Count {
         self.deadline_sum.store(sum, Relaxed);
     }
 
+    /// Whether parts of a key have deadlines came or went.
+    #[inline]
+    pub(crate) fn parts_changed(&self, old: bool, new: bool) {
+        if old != new {
+            let number = self.part_deadlines.load(Relaxed);
+            let number = number
+                .wrapping_add(u32::from(new))
+                .wrapping_sub(u32::from(old));
+            self.part_deadlines.store(number, Relaxed);
+        }
+    }
+
     pub(crate) fn keys(&self) -> u32 {
         self.keys.load(Relaxed)
     }
 
-    fn read(&self) -> (u32, u32, i64) {
+    /// Keys of which parts have deadlines.
+    #[inline]
+    pub(crate) fn part_deadlines(&self) -> u32 {
+        self.part_deadlines.load(Relaxed)
+    }
+
+    fn read(&self) -> (u32, u32, i64, u32) {
         (
             self.keys.load(Relaxed),
             self.deadlines.load(Relaxed),
             self.deadline_sum.load(Relaxed),
+            self.part_deadlines.load(Relaxed),
         )
     }
 
-    fn write(&self, (keys, deadlines, sum): (u32, u32, i64)) {
+    fn write(&self, (keys, deadlines, sum, parts): (u32, u32, i64, u32)) {
         self.keys.store(keys, Relaxed);
         self.deadlines.store(deadlines, Relaxed);
         self.deadline_sum.store(sum, Relaxed);
+        self.part_deadlines.store(parts, Relaxed);
     }
 
     /// All keys have gone.
     pub(crate) fn clear(&self) {
-        self.write((0, 0, 0));
+        self.write((0, 0, 0, 0));
     }
 
     /// Exchanges two databases' counts.
@@ -107,6 +130,8 @@ pub struct DbSize {
     pub deadlines: u64,
     /// Average time to live of those, in milliseconds.
     pub average_ttl_ms: i64,
+    /// Keys of which parts have deadlines: hashes with fields that expire.
+    pub part_deadlines: u64,
 }
 
 /// The counts of all databases but the first.
@@ -149,9 +174,10 @@ impl Counts {
         }
         let mut sum: i128 = 0;
         for shard in 0..SHARDS {
-            let (keys, deadlines, deadline_sum) = self.of(shards, shard, db).read();
+            let (keys, deadlines, deadline_sum, parts) = self.of(shards, shard, db).read();
             size.keys += u64::from(keys);
             size.deadlines += u64::from(deadlines);
+            size.part_deadlines += u64::from(parts);
             sum += i128::from(deadline_sum);
         }
         if size.deadlines > 0 {

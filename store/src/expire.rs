@@ -7,7 +7,8 @@
 //! held by somebody else is left for the next run.
 //!
 //! A key that was removed leaves what any expired key leaves: an event, a DEL in the change log, a
-//! count (`unit/books.rs`).
+//! count (`unit/books.rs`). A hash of which only fields are due stands in the same books of the table
+//! and loses those (`unit/fields.rs`), each counted like a key against the limits.
 
 use crate::gate::Gates;
 use crate::plan::{Plan, Turn};
@@ -22,14 +23,14 @@ use crate::unit::Unit;
 pub struct CycleLimits {
     /// Entries with a deadline looked at in one hold of a shard, about.
     pub per_hold: usize,
-    /// Keys removed in all, about.
+    /// Keys and fields removed in all, about.
     pub total: usize,
 }
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cycle {
-    /// Keys removed.
+    /// Keys and fields removed.
     pub expired: u64,
     /// Whether there is more to do at once.
     pub unfinished: bool,
@@ -115,18 +116,25 @@ impl Unit<'_> {
             self.select(db);
             from = db + 1;
             let left = limits.per_hold.saturating_sub(hold.looked_at).max(1);
-            let doomed = &mut self.scratch.doomed;
+            let (doomed, lapsing) = (&mut self.scratch.doomed, &mut self.scratch.lapsing);
             doomed.clear();
+            lapsing.clear();
             let (_, data) = self.held.get_mut(shard);
             let table = data.tables.get_mut(db).expect("something is due in it");
             // The table's bound is inclusive, and a key lives through its last millisecond.
             let visit = table.visit_expired(now_ms - 1, left, &mut data.expire_cursor, |entry| {
-                doomed.push(entry.key());
+                if entry.deadline().is_some_and(|at| now_ms > at) {
+                    doomed.push(entry.key());
+                } else {
+                    lapsing.push(entry.key());
+                }
             });
             hold.looked_at += visit.looked_at;
             hold.expired += doomed.len();
             self.remove_doomed();
-            if !visit.finished {
+            let fields = self.expire_lapsing(left);
+            hold.expired += fields.expired;
+            if !visit.finished || !fields.finished {
                 hold.finished = false;
                 break;
             }

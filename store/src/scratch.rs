@@ -50,6 +50,8 @@ pub struct Scratch {
     pub(crate) shards: Vec<u16>,
     /// Keys that are to be removed once a walk over their table is over: bytes, then ends.
     pub(crate) doomed: Keys,
+    /// Hashes with fields whose time is over.
+    pub(crate) lapsing: Keys,
     /// The worker's generator; 0 until the first unit seeds it.
     pub(crate) random: u64,
     /// The declared keys of the running command, where a debug build checks them.
@@ -77,6 +79,10 @@ impl Keys {
 
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
     }
 
     pub(crate) fn get(&self, index: usize) -> &[u8] {
@@ -118,6 +124,7 @@ impl Scratch {
             trash: Vec::new(),
             shards: Vec::new(),
             doomed: Keys::default(),
+            lapsing: Keys::default(),
             random: 0,
             #[cfg(debug_assertions)]
             declared: None,

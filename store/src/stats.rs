@@ -9,11 +9,12 @@ pub(crate) enum Figure {
     Hits,
     Misses,
     Expired,
+    ExpiredFields,
     /// Runs of the active expire cycle that ended because their time was over.
     TimeCap,
 }
 
-const FIGURES: usize = 4;
+const FIGURES: usize = 5;
 
 /// One worker's figures. Aligned to two lines: workers do not disturb each other.
 #[repr(align(128))]
@@ -38,6 +39,8 @@ pub struct Stats {
     pub keyspace_misses: u64,
     /// Keys removed because their time was over.
     pub expired_keys: u64,
+    /// Fields removed because their time was over.
+    pub expired_fields: u64,
     /// Estimated share of keys that have expired and are still there, in per cent of those with a
     /// deadline that the active expire cycle looked at.
     pub expired_stale_perc: f64,
@@ -91,6 +94,7 @@ impl StatRows {
             keyspace_hits: self.sum(Figure::Hits),
             keyspace_misses: self.sum(Figure::Misses),
             expired_keys: self.sum(Figure::Expired),
+            expired_fields: self.sum(Figure::ExpiredFields),
             expired_stale_perc: f64::from_bits(self.stale_perc.load(Relaxed)),
             expired_time_cap_reached: self.sum(Figure::TimeCap),
             ..Stats::default()

@@ -57,6 +57,13 @@ impl Walk {
         Ok(walk)
     }
 
+    /// The reply for a key that does not exist.
+    pub(crate) fn nothing(reply: &mut Reply) {
+        reply.array(2);
+        reply.bulk(b"0");
+        reply.array(0);
+    }
+
     /// Whether an element of this name is wanted.
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
         self.pattern

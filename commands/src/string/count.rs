@@ -5,8 +5,8 @@ use store::{Deadline, EventClass, NewStr, Slot};
 use crate::args::integer;
 use crate::call::Call;
 use crate::error::CommandError;
+use crate::extended::Extended;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
-use crate::string::extended::Extended;
 use crate::string::set::log_set;
 
 /// INCR key

@@ -16,8 +16,8 @@ use store::{Deadline, EventClass, NewStr, Slot};
 use crate::args::{Ttl, TtlWords, Words, is};
 use crate::call::Call;
 use crate::error::CommandError;
+use crate::extended::Extended;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
-use crate::string::extended::Extended;
 use crate::string::set::log_set;
 use crate::string::{overwrite, remove_passed};
 

@@ -17,7 +17,6 @@
 
 mod condition;
 mod count;
-mod extended;
 mod get;
 mod increx;
 mod lcs;

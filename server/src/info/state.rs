@@ -153,8 +153,8 @@ pub(super) fn keyspace(page: &mut Page, view: &View<'_>) {
             page.field(
                 format_args!("db{db}"),
                 format_args!(
-                    "keys={},expires={},avg_ttl={},subexpiry=0",
-                    size.keys, size.deadlines, size.average_ttl_ms
+                    "keys={},expires={},avg_ttl={},subexpiry={}",
+                    size.keys, size.deadlines, size.average_ttl_ms, size.part_deadlines
                 ),
             );
         }

@@ -27,6 +27,12 @@ fn is_long_to_free(object: &Object) -> bool {
     object.free_effort() > LONG_EFFORT
 }
 
+/// When the first part of a value expires.
+#[inline]
+pub(super) fn part_deadline(entry: EntryRef<'_>) -> Option<i64> {
+    entry.object().and_then(|object| object.part_deadline())
+}
+
 /// The books of the shard that a key is in.
 #[derive(Debug)]
 pub(super) struct Books<'u> {
@@ -115,16 +121,35 @@ impl Books<'_> {
     }
 
     #[inline]
-    pub(super) fn key_came(&mut self, key: &[u8], deadline: Option<i64>) {
+    pub(super) fn key_came(&mut self, key: &[u8], entry: EntryRef<'_>) {
         self.count().key_came();
-        self.deadline_changed(None, deadline);
+        self.deadline_changed(None, entry.deadline());
+        self.parts_changed(None, part_deadline(entry));
         self.scratch.notify(EventClass::NEW, "new", key);
     }
 
     #[inline]
-    pub(super) fn key_went(&mut self, deadline: Option<i64>) {
+    fn key_went(&mut self, deadline: Option<i64>, parts: Option<i64>) {
         self.count().key_went();
         self.deadline_changed(deadline, None);
+        self.parts_changed(parts, None);
+    }
+
+    /// The earliest deadline of a part came, went or changed.
+    #[inline]
+    pub(super) fn parts_changed(&mut self, old: Option<i64>, new: Option<i64>) {
+        if old != new {
+            self.count().parts_changed(old.is_some(), new.is_some());
+            if let Some(at) = new {
+                self.outside.note_deadline(at);
+            }
+        }
+    }
+
+    /// Whether no key of this shard and database has parts with deadlines.
+    #[inline]
+    pub(super) fn has_no_parts(&self) -> bool {
+        self.count().part_deadlines() == 0
     }
 
     #[inline]
@@ -135,12 +160,6 @@ impl Books<'_> {
                 self.outside.note_deadline(at);
             }
         }
-    }
-
-    /// Tells the expire cycle that something in this shard expires at `at_ms`.
-    #[inline]
-    pub(super) fn note_deadline(&self, at_ms: i64) {
-        self.outside.note_deadline(at_ms);
     }
 
     /// Lets an entry go that has left its table. What is long to free goes to the free thread,
@@ -163,11 +182,11 @@ impl Books<'_> {
         key: Key<'_>,
     ) -> (Option<Entry>, table::Vacant<'t, Entry>) {
         self.begin();
-        let deadline = at.get().deadline();
+        let (deadline, parts) = (at.get().deadline(), part_deadline(at.get()));
         if let Some(number) = self.changed(key.bytes(), true) {
             at.note_write(number);
         }
-        self.key_went(deadline);
+        self.key_went(deadline, parts);
         self.left(key.bytes(), at.get().kind());
         at.vacate(key.hash())
     }

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Looking is in `read.rs`, changing one key in `slot.rs` and `keys.rs`, changing databases whole
-//! in `wide.rs`, walking from shard to shard in `walk.rs`; `books.rs` is what every change must
-//! tell.
+//! in `wide.rs`, walking from shard to shard in `walk.rs`, fields whose time is over in `fields.rs`;
+//! `books.rs` is what every change must tell.
 //!
 //! U1  Time and gates are read after locking: the later of the turn's clock and the shards' last
 //!     time, so a key that was seen expired never comes back, and no gate closes under a unit.
@@ -18,6 +18,7 @@
 //! U3  What a unit has freed is dropped after unlocking, if it can be long.
 
 mod books;
+mod fields;
 mod keys;
 mod read;
 mod slot;

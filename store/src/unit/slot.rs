@@ -5,7 +5,7 @@ use std::sync::Arc;
 use collections::table;
 
 use super::Unit;
-use super::books::Books;
+use super::books::{Books, part_deadline};
 use crate::entry::{Entry, EntryMut, EntryRef};
 use crate::error::{Refused, WrongType};
 use crate::key::Key;
@@ -118,7 +118,6 @@ impl<'u> Occupied<'u> {
         let entry = Entry::object(self.key.bytes(), object, new, clock)?;
         self.swap(entry);
         self.changed(old, new);
-        self.note_part_deadline();
         Ok(())
     }
 
@@ -147,14 +146,16 @@ impl<'u> Occupied<'u> {
         let entry = self.at.get_mut().expect("it has just been made ours alone");
         let object = entry.into_object()?.expect("it is a container");
         let container = C::of_mut(object).expect("the kind has been looked at");
+        let old = container.part_deadline();
         let (result, changed) = change(container)?;
+        let new = container.part_deadline();
         if changed {
             let deadline = self.at.get().deadline();
             self.changed(deadline, deadline);
             match C::KIND {
-                Kind::Hash => {
+                Kind::Hash if old != new => {
                     self.at.deadline_changed();
-                    self.note_part_deadline();
+                    self.books.parts_changed(old, new);
                 }
                 // The one kind of which a key can be waited for while it is there.
                 Kind::Stream => self.books.came(self.key.bytes(), Kind::Stream),
@@ -178,14 +179,6 @@ impl<'u> Occupied<'u> {
             .policy
             .replaced(self.at.get().access().0, state.now_ms);
         (old, new, clock)
-    }
-
-    /// Tells the expire cycle of a part's deadline.
-    fn note_part_deadline(&mut self) {
-        let object = self.at.get().object();
-        if let Some(at) = object.and_then(|object| object.part_deadline()) {
-            self.books.note_deadline(at);
-        }
     }
 
     /// Makes the string `len` bytes long, zeros where it grows, and raw, and hands its bytes out to
@@ -243,12 +236,13 @@ impl<'u> Occupied<'u> {
         self.books.begin();
         self.swap(entry);
         self.changed(old, new);
-        self.note_part_deadline();
     }
 
     /// Puts another entry in the place of this one, and tells those who wait for the key.
     fn swap(&mut self, entry: Entry) {
         let (old, new) = (self.at.get().kind(), entry.view().kind());
+        let parts = (part_deadline(self.at.get()), part_deadline(entry.view()));
+        self.books.parts_changed(parts.0, parts.1);
         let gone = self.at.replace(entry);
         self.books.discard(gone);
         if old != new {
@@ -326,11 +320,8 @@ impl<'u> Vacant<'u> {
         if let Some(number) = books.changed(key.bytes(), false) {
             at.note_write(number);
         }
-        books.key_came(key.bytes(), entry.view().deadline());
+        books.key_came(key.bytes(), entry.view());
         books.came(key.bytes(), entry.view().kind());
-        if let Some(at) = entry.view().object().and_then(|o| o.part_deadline()) {
-            books.note_deadline(at);
-        }
         at.insert_mut(entry)
     }
 }

@@ -5,7 +5,7 @@
 //! | strings | `string.rs` |
 //! | everything else: one counted allocation behind the entry | `object.rs` |
 //! | what outlives a unit | `pinned.rs` |
-//! | what a list, set, sorted set, hash is in memory | `list.rs`, `set.rs`, `sorted_set.rs`, `hash.rs` |
+//! | what a list, set, sorted set, hash is in memory | `list.rs`, `set.rs`, `sorted_set.rs`, `hash/` |
 
 pub mod hash;
 pub mod limits;
@@ -16,7 +16,7 @@ pub mod set;
 pub mod sorted_set;
 pub mod string;
 
-pub use hash::Hash;
+pub use hash::{Field, FieldDeadline, Hash};
 pub use limits::Limits;
 pub use list::List;
 pub use object::{Container, Object};

@@ -35,25 +35,25 @@ const DECIMALS: u32 = 17;
 
 /// An 80-bit float; never NaN unless an addition of opposite infinities made it one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Extended(X87DoubleExtended);
+pub(crate) struct Extended(X87DoubleExtended);
 
 impl Extended {
     /// Zero.
-    pub(super) const ZERO: Extended = Extended(X87DoubleExtended::ZERO);
+    pub(crate) const ZERO: Extended = Extended(X87DoubleExtended::ZERO);
 
     /// The largest finite number, and the lowest.
-    pub(super) fn limits() -> (Extended, Extended) {
+    pub(crate) fn limits() -> (Extended, Extended) {
         let largest = X87DoubleExtended::largest();
         (Extended(-largest), Extended(largest))
     }
 
     /// The number that a held string spells.
-    pub(super) fn of(value: Str<'_>) -> Option<Extended> {
+    pub(crate) fn of(value: Str<'_>) -> Option<Extended> {
         Extended::parse(value.bytes(&mut [0; 20]))
     }
 
     /// The number that `text` spells as a whole.
-    pub(super) fn parse(text: &[u8]) -> Option<Extended> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Extended> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
         }
@@ -73,32 +73,32 @@ impl Extended {
     }
 
     /// The sum, rounded to the nearest.
-    pub(super) fn plus(self, other: Extended) -> Extended {
+    pub(crate) fn plus(self, other: Extended) -> Extended {
         Extended((self.0 + other.0).value)
     }
 
     /// The difference, rounded to the nearest.
-    pub(super) fn minus(self, other: Extended) -> Extended {
+    pub(crate) fn minus(self, other: Extended) -> Extended {
         Extended((self.0 - other.0).value)
     }
 
     /// Neither infinite nor NaN.
-    pub(super) fn is_finite(self) -> bool {
+    pub(crate) fn is_finite(self) -> bool {
         self.0.is_finite()
     }
 
     /// Below zero, or the zero that is.
-    pub(super) fn is_negative(self) -> bool {
+    pub(crate) fn is_negative(self) -> bool {
         self.0.is_negative()
     }
 
     /// The order; none with NaN.
-    pub(super) fn compare(self, other: Extended) -> Option<Ordering> {
+    pub(crate) fn compare(self, other: Extended) -> Option<Ordering> {
         self.0.partial_cmp(&other.0)
     }
 
     /// The text of a finite number.
-    pub(super) fn text(self) -> Vec<u8> {
+    pub(crate) fn text(self) -> Vec<u8> {
         debug_assert!(self.is_finite(), "callers refuse what is not finite");
         let bits = self.0.to_bits();
         let significand = bits as u64;
