@@ -18,7 +18,7 @@ use crate::crc;
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::lzf::Compressor;
-use crate::{set, string};
+use crate::{hash, set, string};
 
 /// Version and checksum.
 const FOOTER_BYTES: usize = 2 + 8;
@@ -64,23 +64,25 @@ fn write_value(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &m
         }
         ValueRef::Object(object) => match &**object {
             Object::Set(set) => set::write(set, compressor, out),
+            Object::Hash(hash) => hash::write(hash, compressor, out),
             other => unreachable!("{:?} is not encoded yet", other.kind()),
         },
     }
 }
 
-/// Checks version and checksum; the type and value before them.
+/// Checks version and checksum; the type and value before them, and the version.
 ///
 /// # Errors
 /// [`DumpError::Footer`].
-pub fn verify(payload: &[u8]) -> Result<&[u8], DumpError> {
+pub fn verify(payload: &[u8]) -> Result<(&[u8], u16), DumpError> {
     let (covered, checksum) = payload.split_last_chunk::<8>().ok_or(DumpError::Footer)?;
     let (body, version) = covered.split_last_chunk::<2>().ok_or(DumpError::Footer)?;
-    let good = format::version_accepted(u16::from_le_bytes(*version))
+    let version = u16::from_le_bytes(*version);
+    let good = format::version_accepted(version)
         && crc::checksum(covered) == u64::from_le_bytes(*checksum);
     debug_assert!(body.len() + FOOTER_BYTES == payload.len());
     if good {
-        Ok(body)
+        Ok((body, version))
     } else {
         Err(DumpError::Footer)
     }
@@ -91,8 +93,9 @@ pub fn verify(payload: &[u8]) -> Result<&[u8], DumpError> {
 /// # Errors
 /// [`DumpError`]: RESTORE answers the two kinds with different texts.
 pub fn load<'a>(payload: &'a [u8], limits: &Limits) -> Result<Loaded<'a>, DumpError> {
-    let mut input = Input::new(verify(payload)?);
-    let value = read_value(&mut input, limits).map_err(DumpError::Value)?;
+    let (body, version) = verify(payload)?;
+    let mut input = Input::new(body);
+    let value = read_value(&mut input, version, limits).map_err(DumpError::Value)?;
     // Redis ignores what follows the value. Nobody writes such payloads, so we ask what it means.
     if input.left() > 0 {
         Err(DumpError::Value(Malformed::Trailing))
@@ -101,16 +104,21 @@ pub fn load<'a>(payload: &'a [u8], limits: &Limits) -> Result<Loaded<'a>, DumpEr
     }
 }
 
-/// Decodes type and value.
+/// Decodes type and value, as written by servers of this RDB version.
 ///
 /// # Errors
 /// [`Malformed`].
-pub fn read_value<'a>(input: &mut Input<'a>, limits: &Limits) -> Result<Loaded<'a>, Malformed> {
+pub fn read_value<'a>(
+    input: &mut Input<'a>,
+    version: u16,
+    limits: &Limits,
+) -> Result<Loaded<'a>, Malformed> {
     let object = match input.byte()? {
         types::STRING => return string::read(input).map(Loaded::String),
         number @ (types::SET | types::SET_INTSET | types::SET_LISTPACK) => {
             set::read(number, input, limits)?
         }
+        number if hash::is_hash(number, version) => hash::read(number, input, limits)?,
         _ => return Err(Malformed::Type),
     };
     Ok(Loaded::Object(object))

@@ -13,7 +13,8 @@
 //! Version 11 is the last one that Redis and Valkey share. Redis went on to 12 and above, Valkey
 //! jumped to 80 so that the two would never mean different things by one number. Both kept the
 //! types below [`types::FORK`] as they were, so a payload of either fork that holds one of those
-//! is read; above it one number means two things, and what we do not know we refuse.
+//! is read; above it one number means two things, the version says which, and what we do not know we
+//! refuse.
 //!
 //! Source: the formats that Redis 7.0 to 8 and Valkey 8 to 9 write.
 
@@ -31,6 +32,15 @@ pub const VERSION_SET_LISTPACK: u16 = 11;
 
 /// The first version with lengths of 64 bits: Redis 4.0.
 pub const VERSION_LENGTH_64: u16 = 8;
+
+/// The first version of Redis whose hashes have fields with deadlines: Redis 7.4.
+pub const VERSION_FIELD_DEADLINES: u16 = REDIS_FIRST;
+
+/// Whether a version is one of Valkey's own, where numbers from [`types::FORK`] on mean other things.
+#[must_use]
+pub const fn is_valkey(version: u16) -> bool {
+    version >= VALKEY_FIRST
+}
 
 /// Whether we read files and payloads of this version.
 #[must_use]
@@ -89,6 +99,12 @@ pub mod types {
     pub const STREAM_LISTPACKS_3: u8 = 21;
     /// From here on the forks use the numbers differently.
     pub const FORK: u8 = 22;
+    /// Valkey 9.0: a hash with deadlines, field by field.
+    pub const HASH_VALKEY: u8 = 22;
+    /// Redis 7.4: a hash with deadlines, field by field.
+    pub const HASH_METADATA: u8 = 24;
+    /// Redis 7.4: a hash with deadlines as a listpack.
+    pub const HASH_LISTPACK_EX: u8 = 25;
 }
 
 /// What stands where a type could stand, in a file.

@@ -57,6 +57,11 @@ impl Walk {
         Ok(walk)
     }
 
+    /// Judges the cursor alone, for a command that looks at the key before it reads the options.
+    pub(crate) fn check_cursor(args: Args<'_>) -> Result<(), CommandError> {
+        parse_cursor(args.get(2)).map(|_| ())
+    }
+
     /// The reply for a key that does not exist.
     pub(crate) fn nothing(reply: &mut Reply) {
         reply.array(2);

@@ -44,55 +44,40 @@ fn hgetex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let (then, behind) = parse_then(call.args, now_ms)?;
     let names = fields::parse(call.args, behind, POSITIVE)?;
     call.unit.expire_fields(key, names.iter());
-    let hash = call.unit.look_as::<Hash>(key)?;
     call.reply.array(names.len());
-    let mut shown = Vec::new();
-    for name in names.iter() {
-        match hash.and_then(|hash| hash.get(name, now_ms)) {
-            Some(field) => {
-                say(field.value, call.reply);
-                shown.push((name, field.deadline));
-            }
-            None => call.reply.null(),
-        }
-    }
-    if hash.is_none() {
-        return Ok(());
-    }
-    let changed: Vec<&[u8]> = match then {
-        Then::Nothing => return Ok(()),
-        Then::Persist => shown
-            .iter()
-            .filter(|(_, deadline)| deadline.is_some())
-            .map(|(name, _)| *name)
-            .collect(),
-        Then::Expire(_) => shown.iter().map(|(name, _)| *name).collect(),
-    };
     let Slot::Occupied(mut slot) = call.unit.slot(key) else {
-        unreachable!("it has been read")
+        names.iter().for_each(|_| call.reply.null());
+        return Ok(());
     };
     let has_passed = matches!(then, Then::Expire(at) if at <= now_ms);
-    let (removed, is_empty) = slot.edit(|hash: &mut Hash| {
-        let mut removed = 0;
+    let (reply, mut changed) = (&mut *call.reply, Vec::new());
+    let is_empty = slot.edit(|hash: &mut Hash| {
         if let Then::Expire(_) = then {
             hash.expect_deadlines()?;
         }
-        for name in &changed {
-            match then {
-                Then::Expire(at) if !has_passed => hash.set_deadline(name, Some(at))?,
-                Then::Expire(_) => {
-                    removed += u64::from(hash.remove(name));
-                    true
-                }
-                Then::Persist | Then::Nothing => hash.set_deadline(name, None)?,
+        for name in names.iter() {
+            let Some(field) = hash.get(name, now_ms) else {
+                reply.null();
+                continue;
             };
+            say(field.value, reply);
+            let has_deadline = field.deadline.is_some();
+            let is_changed = match then {
+                Then::Nothing => false,
+                Then::Persist => has_deadline && hash.set_deadline(name, None)?,
+                Then::Expire(_) if has_passed => hash.remove(name),
+                Then::Expire(at) => hash.set_deadline(name, Some(at))?,
+            };
+            if is_changed {
+                changed.push(name);
+            }
         }
-        Ok::<_, CommandError>(((removed, hash.is_empty()), !changed.is_empty()))
+        Ok::<_, CommandError>((hash.is_empty(), !changed.is_empty()))
     })?;
     match then {
         Then::Expire(_) if has_passed => {
             log_removed(call, key, &changed);
-            report_removed(call, key, removed, is_empty);
+            report_removed(call, key, changed.len() as u64, is_empty);
         }
         Then::Expire(at) => report_deadline(call, key, &changed, at),
         Then::Persist | Then::Nothing => report_persisted(call, key, &changed),

@@ -4,7 +4,7 @@
 use resp::Args;
 
 use crate::CommandError;
-use crate::args::{TimeForm, integer, integer_or, is};
+use crate::args::{TimeForm, integer, integer_or, is, wrong_arity};
 
 /// What a command's `numfields` must be, as Redis words it for that command.
 pub(super) const POSITIVE: &str = "ERR Number of fields must be a positive integer";
@@ -20,12 +20,13 @@ pub(super) fn parse<'a>(
     at: usize,
     bad_count: &'static str,
 ) -> Result<Args<'a>, CommandError> {
-    let is_fields = args.try_get(at).is_some_and(|word| is(word, "FIELDS"));
-    let (true, Some(count)) = (is_fields, args.try_get(at + 1)) else {
+    if !args.try_get(at).is_some_and(|word| is(word, "FIELDS")) {
         return Err(CommandError::Fixed(
             "ERR Mandatory argument FIELDS is missing or not at the right position",
         ));
-    };
+    }
+    // The arities of the others leave room for a count.
+    let count = args.try_get(at + 1).ok_or_else(|| wrong_arity("hgetex"))?;
     let count = integer_or(count, bad_count)?;
     if count < 1 {
         return Err(CommandError::Fixed(bad_count));

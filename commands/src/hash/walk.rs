@@ -4,8 +4,7 @@ use resp::{Proto, Reply};
 use store::{Container, Field, Hash};
 
 use super::say;
-use crate::generic::elements::Walk;
-use crate::generic::walk::parse_cursor;
+use crate::generic::Walk;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, Keys};
 use crate::{Call, CommandError};
 
@@ -118,7 +117,7 @@ pub(super) const HSCAN: CommandSpec = CommandSpec {
 fn hscan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     const NO_VALUES: &str = "NOVALUES";
     // Redis looks at the key before it reads the options.
-    parse_cursor(call.args.get(2))?;
+    Walk::check_cursor(call.args)?;
     let (key, now_ms) = (call.key(1), call.unit.now_ms());
     let Some(hash) = call.unit.read_as::<Hash>(key)? else {
         Walk::nothing(call.reply);

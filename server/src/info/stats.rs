@@ -49,12 +49,12 @@ fn traffic(page: &mut Page, totals: &Totals, rates: &Rates) {
     page.field("instantaneous_output_repl_kbps", kib(0.0));
     page.field("rejected_connections", totals.connections_rejected);
     zeros(page, &["sync_full", "sync_partial_ok", "sync_partial_err"]);
-    page.field("expired_subkeys", view.server.store.stats().expired_fields);
 }
 
 /// Expiry, eviction, look-ups, and what later rooms will count.
 fn keys(page: &mut Page, view: &View<'_>, totals: &Totals) {
     let store = view.server.store.stats();
+    page.field("expired_subkeys", store.expired_fields);
     page.field("expired_keys", store.expired_keys);
     page.field("expired_fields", store.expired_fields);
     page.ratio("expired_stale_perc", store.expired_stale_perc);

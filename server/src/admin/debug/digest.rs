@@ -68,6 +68,18 @@ impl Digest {
                     self.join(inner);
                 }
             }
+            Object::Hash(hash) => {
+                self.mix_number(HASH);
+                for field in hash.iter() {
+                    let mut inner = Digest::default();
+                    inner.mix(field.name.bytes(&mut [0; 20]));
+                    inner.mix(field.value.bytes(&mut [0; 20]));
+                    if field.deadline.is_some() {
+                        inner.add(b"!!hexpire!!");
+                    }
+                    self.add(&inner.0);
+                }
+            }
             other => unreachable!("{:?} has no digest yet", other.kind()),
         }
     }
@@ -102,6 +114,7 @@ impl Digest {
 /// The numbers that Redis gives the types.
 const STRING: u32 = 0;
 const SET: u32 = 2;
+const HASH: u32 = 4;
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,5 +164,27 @@ mod tests {
             whole.to_string(),
             "b07e9a79d0091bbcbecc8bae3bf49ad0726a8153"
         );
+        let mut hash = store::Hash::new();
+        let limits = store::Limits::default();
+        for (name, value) in [("a", "1"), ("b", "hello")] {
+            hash.set(
+                name.as_bytes(),
+                value.as_bytes(),
+                store::FieldDeadline::Clear,
+                &limits,
+            )
+            .expect("there is memory");
+        }
+        // The second figure is from Redis 8.0.6: 7.0 has no fields that expire.
+        for (deadline, expected) in [
+            (None, "c8c107ce0a38c9173267c96fa732f89c6a52d977"),
+            (Some(9_000), "6433924c9df88c8a2983bc9d352197f016bfc345"),
+        ] {
+            hash.set_deadline(b"a", deadline).expect("there is memory");
+            let object = Object::Hash(store::Container::fork(&hash).expect("there is memory"));
+            let mut digest = Digest::default();
+            digest.take_object(&object);
+            assert_eq!(digest.to_string(), expected);
+        }
     }
 }

@@ -167,6 +167,17 @@ impl Hash {
         Ok(())
     }
 
+    /// So many fields are about to be set that the small forms are not worth passing through.
+    ///
+    /// # Errors
+    /// `Refused`, and nothing has changed.
+    pub fn expect_many(&mut self) -> Result<(), Refused> {
+        match self.form {
+            Form::Packed(_) | Form::Timed(_) => self.grow_large(),
+            Form::Table(_) => Ok(()),
+        }
+    }
+
     /// A field that is held, expired or not.
     #[inline]
     #[must_use]
