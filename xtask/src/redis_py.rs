@@ -28,6 +28,8 @@ const FILES: &[&str] = &[
     "tests/test_commands.py",
     "tests/test_monitor.py",
     "tests/test_client.py",
+    "tests/test_pubsub.py",
+    "tests/test_asyncio/test_pubsub.py",
 ];
 
 pub(crate) const PACKAGES: &[&str] = &["python3", "python3-venv"];
