@@ -25,7 +25,7 @@ use std::sync::atomic::{
 use parking_lot::{Mutex, RwLock};
 
 use crate::mailbox::{Letter, Mailbox};
-use crate::pubsub::{Kind, Subscriptions};
+use crate::pubsub::{Kind, Push, Subscriber, Subscriptions};
 use crate::tracking::Tracked;
 
 /// A client's number, as CLIENT ID gives it.
@@ -244,6 +244,25 @@ impl Client {
     /// Changes its names.
     pub fn with_names<R>(&self, change: impl FnOnce(&mut Names) -> R) -> R {
         change(&mut self.names.lock())
+    }
+
+    /// Whether a message that was posted to `subscriber` is still for it.
+    #[inline]
+    #[must_use]
+    pub fn still_hears(&self, push: &Push, subscriber: Subscriber) -> bool {
+        let subscriptions = self.subscriptions.lock();
+        subscriptions
+            .as_ref()
+            .is_some_and(|known| known.still_has(push.kind(), push.name(), subscriber))
+    }
+
+    /// Bytes that its subscriptions take, about.
+    #[must_use]
+    pub fn subscription_bytes(&self) -> usize {
+        let subscriptions = self.subscriptions.lock();
+        subscriptions
+            .as_ref()
+            .map_or(0, |known| known.memory_bytes())
     }
 
     /// Looks at or changes its subscriptions.

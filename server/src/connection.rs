@@ -263,11 +263,17 @@ impl Connection {
         figures.net_in.store(self.net_in, Relaxed);
         figures.net_out.store(self.net_out, Relaxed);
         figures.commands.store(self.commands, Relaxed);
+        let subscription_bytes = if session.is_subscriber {
+            self.client.subscription_bytes()
+        } else {
+            0
+        };
         let memory = size_of::<Connection>()
             + held
             + self.blob.as_ref().map_or(0, |blob| blob.came)
             + self.parser.memory_bytes()
             + multi_bytes
+            + subscription_bytes
             + self.output_bytes();
         figures.memory_bytes.store(memory as u64, Relaxed);
     }

@@ -42,9 +42,7 @@ impl<D: Driver> Worker<'_, D> {
                 for &subscriber in to.iter() {
                     if let Some(place) = self.begin_push(subscriber.id)
                         && let Some(connection) = &mut self.connections[place]
-                        && connection.client.with_subscriptions(|known| {
-                            known.still_has(push.kind(), push.name(), subscriber)
-                        })
+                        && connection.client.still_hears(&push, subscriber)
                     {
                         push.write(&mut connection.reply);
                         self.end_push(place);
