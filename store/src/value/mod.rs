@@ -5,7 +5,7 @@
 //! | strings | `string.rs` |
 //! | everything else: one counted allocation behind the entry | `object.rs` |
 //! | what outlives a unit | `pinned.rs` |
-//! | what a list, set, sorted set, hash is in memory | `list.rs`, `set.rs`, `sorted_set.rs`, `hash/` |
+//! | what a list, set, sorted set, hash is in memory | `list/`, `set.rs`, `sorted_set.rs`, `hash/` |
 
 pub mod hash;
 pub mod limits;
@@ -18,7 +18,7 @@ pub mod string;
 
 pub use hash::{Field, FieldDeadline, Hash};
 pub use limits::Limits;
-pub use list::List;
+pub use list::{List, ListEnd, ListLimits, ListPart};
 pub use object::{Container, Object};
 pub use pinned::{Pinned, PinnedAs, PinnedStr};
 pub use set::Set;
