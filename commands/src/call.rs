@@ -33,7 +33,7 @@ pub struct Block {
     pub awaited: Range<usize>,
     /// When it gives up, in milliseconds since 1970; `None`: never.
     pub until_ms: Option<i64>,
-    /// What it answers then.
+    /// What it answers where it may not wait. (After a wait it is the array's, whatever it is here.)
     pub null: Null,
     /// Whether it is also to hear that a key goes or becomes something else (XREADGROUP).
     pub hears_loss: bool,

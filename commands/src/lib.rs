@@ -27,6 +27,7 @@ pub mod generic;
 pub mod glob;
 pub mod hash;
 pub mod keys;
+pub mod list;
 pub mod set;
 pub mod spec;
 pub mod string;
@@ -48,6 +49,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec]] {
         expire::ROWS,
         generic::ROWS,
         hash::ROWS,
+        list::ROWS,
         set::ROWS,
         string::ROWS,
     ];

@@ -18,7 +18,7 @@ use crate::crc;
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::lzf::Compressor;
-use crate::{hash, set, string};
+use crate::{hash, list, set, string};
 
 /// Version and checksum.
 const FOOTER_BYTES: usize = 2 + 8;
@@ -63,6 +63,7 @@ fn write_value(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &m
             }
         }
         ValueRef::Object(object) => match &**object {
+            Object::List(list) => list::write(list, compressor, out),
             Object::Set(set) => set::write(set, compressor, out),
             Object::Hash(hash) => hash::write(hash, compressor, out),
             other => unreachable!("{:?} is not encoded yet", other.kind()),
@@ -115,6 +116,10 @@ pub fn read_value<'a>(
 ) -> Result<Loaded<'a>, Malformed> {
     let object = match input.byte()? {
         types::STRING => return string::read(input).map(Loaded::String),
+        number @ (types::LIST
+        | types::LIST_ZIPLIST
+        | types::LIST_QUICKLIST
+        | types::LIST_QUICKLIST_2) => list::read(number, input, limits)?,
         number @ (types::SET | types::SET_INTSET | types::SET_LISTPACK) => {
             set::read(number, input, limits)?
         }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `format.rs` | opcodes, type numbers, versions, the picture of a file |
 //! | `dump.rs` | one value by itself: DUMP and RESTORE |
-//! | `hash.rs`, `set.rs` | hashes and sets, in all forms that were ever written |
+//! | `hash.rs`, `list.rs`, `set.rs` | hashes, lists and sets, in all forms that were ever written |
 //! | `string.rs` | strings: raw, packed integers, compressed |
 //! | `length.rs`, `lzf.rs`, `crc.rs` | what those are made of |
 //! | `input.rs` | the checked walk over foreign bytes, and why bytes are refused |
@@ -22,6 +22,7 @@ pub mod format;
 pub mod hash;
 pub mod input;
 pub mod length;
+pub mod list;
 pub mod lzf;
 pub mod set;
 pub mod string;

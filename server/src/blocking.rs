@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use commands::{Block, Null};
+use commands::Block;
 use parking_lot::Mutex;
 use resp::{Args, OwnedArgs, Proto, Reply};
 use store::{Key, Ready, Store, Unit, Waiter};
@@ -37,7 +37,6 @@ pub struct Blocked {
     pub(crate) waiter: Arc<Waiter>,
     /// When it gives up, in milliseconds since 1970.
     pub(crate) until_ms: Option<i64>,
-    null: Null,
     state: AtomicU8,
 }
 
@@ -83,12 +82,10 @@ impl Blocked {
         }
     }
 
-    /// What the client is told when its time is over.
-    pub(crate) fn write_null(&self, reply: &mut Reply) {
-        match self.null {
-            Null::Array => reply.null_array(),
-            Null::Value => reply.null(),
-        }
+    /// What the client is told when its time is over: the null of an array, whatever the command's own
+    /// null is, as Redis does.
+    pub(crate) fn write_null(reply: &mut Reply) {
+        reply.null_array();
     }
 }
 
@@ -202,7 +199,6 @@ pub(crate) fn block(
         proto,
         waiter,
         until_ms: block.until_ms,
-        null: block.null,
         state: AtomicU8::new(WAITING),
     });
     unit.wait(&blocked.waiter);
@@ -316,7 +312,6 @@ mod tests {
             proto: Proto::Resp2,
             waiter: Waiter::new(1, store::Kind::List, false, 0, &[], &[]),
             until_ms: None,
-            null: Null::Array,
             state: AtomicU8::new(WAITING),
         };
         assert!(blocked.step(WAITING, SERVING));

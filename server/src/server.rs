@@ -14,7 +14,7 @@
 //! instructions and under which nothing else is locked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -108,6 +108,8 @@ pub struct Server {
     pub restart_after: Mutex<Option<Duration>>,
     /// DEBUG CHANGE-REPL-ID: how often.
     pub replication_ids: AtomicU64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD, bytes; 0: none.
+    pub list_plain_bytes: AtomicUsize,
     /// DEBUG REPLYBUFFER.
     pub reply_tuning: ReplyTuning,
     /// Bytes that were in use before the first client came: INFO's `used_memory_startup`.
@@ -164,6 +166,7 @@ impl Server {
             cron_paused: AtomicBool::new(false),
             restart_after: Mutex::default(),
             replication_ids: AtomicU64::new(0),
+            list_plain_bytes: AtomicUsize::new(0),
             reply_tuning: ReplyTuning::default(),
             startup_bytes: AtomicU64::new(0),
             statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),
@@ -183,7 +186,9 @@ impl Server {
     }
 
     /// Publishes a configuration, and hands the store what it keeps of it.
-    pub fn set_live(&self, live: Live) {
+    pub fn set_live(&self, mut live: Live) {
+        // Relaxed: a switch by itself.
+        live.settings.limits.list_plain_bytes = self.list_plain_bytes.load(Ordering::Relaxed);
         self.store.set_access_policy(if live.settings.lfu {
             AccessPolicy::Lfu {
                 log_factor: live.settings.lfu_log_factor,

@@ -12,6 +12,7 @@ use collections::table::Table;
 
 use crate::entry::Entry;
 use crate::sync::{AtomicU64, Mutex, Relaxed};
+use crate::value::Object;
 
 /// What can be freed later.
 #[derive(Debug)]
@@ -19,13 +20,15 @@ pub(crate) enum Trash {
     Table(Table<Entry>),
     #[expect(dead_code, reason = "it is held in order to be dropped")]
     Entry(Entry),
+    #[expect(dead_code, reason = "it is held in order to be dropped")]
+    Object(Object),
 }
 
 impl Trash {
     fn objects(&self) -> u64 {
         match self {
             Trash::Table(table) => table.len() as u64,
-            Trash::Entry(_) => 1,
+            Trash::Entry(_) | Trash::Object(_) => 1,
         }
     }
 }

@@ -50,8 +50,8 @@ pub use stats::Stats;
 pub use store::{Options, Store};
 pub use unit::{Deadline, Detached, Look, Occupied, Ready, Slot, Unit, Vacant};
 pub use value::{
-    Container, Encoding, Field, FieldDeadline, Hash, Kind, Limits, List, ListEnd, ListLimits, ListPart,
-    NewStr, Object, Pinned, PinnedAs, PinnedStr, Set, SortedSet, Str, ValueRef,
+    Container, Encoding, Field, FieldDeadline, Hash, Kind, Limits, List, ListEnd, ListLimits,
+    ListPart, NewStr, Object, Pinned, PinnedAs, PinnedStr, Set, SortedSet, Str, ValueRef,
 };
 pub use wait::Waiter;
 pub use watch::Watcher;

@@ -1,6 +1,7 @@
 //! SSCAN, HSCAN, ZSCAN: a walk over the elements of one key. Options and reply are the same for all;
 //! how the container is walked is its own business.
 
+use collections::listpack::Element;
 use resp::{Args, Reply};
 
 use super::walk::parse_cursor;
@@ -92,5 +93,13 @@ impl Walk {
             reply.bulk(&self.bytes[begin..end]);
             begin = end;
         }
+    }
+}
+
+/// An element of a container as a bulk string.
+pub(crate) fn write_element(element: Element<'_>, reply: &mut Reply) {
+    match element {
+        Element::Int(int) => reply.bulk_int(int),
+        Element::Bytes(bytes) => reply.bulk(bytes),
     }
 }

@@ -5,7 +5,7 @@
 //! | `presence.rs` | DEL UNLINK EXISTS TOUCH TYPE |
 //! | `rename.rs` | RENAME RENAMENX COPY MOVE |
 //! | `walk.rs` | KEYS SCAN RANDOMKEY DBSIZE |
-//! | `elements.rs` | what SSCAN, HSCAN and ZSCAN have in common |
+//! | `elements.rs` | what SSCAN, HSCAN and ZSCAN have in common; an element's reply |
 //! | `flush.rs` | FLUSHDB FLUSHALL SWAPDB |
 //! | `object.rs` | OBJECT |
 //! | `dump.rs` | DUMP RESTORE |
@@ -24,7 +24,7 @@ mod presence;
 mod rename;
 mod walk;
 
-pub(crate) use elements::Walk;
+pub(crate) use elements::{Walk, write_element};
 
 /// The family's rows.
 pub const ROWS: &[&CommandSpec] = &[

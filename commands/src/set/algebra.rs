@@ -6,8 +6,8 @@
 use collections::listpack::Element;
 use store::{Container, EventClass, Key, Refused, Set};
 
-use super::ask::write_element;
 use crate::args::{Words, integer_or, is};
+use crate::generic::write_element;
 use crate::spec::{
     Acl, Arity, Begin, CommandSpec, Find, Flags, Group, KeyAt, KeyFlags, Keys, LogForm,
 };

@@ -1,9 +1,8 @@
 //! SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SSCAN: looking at one set.
 
-use collections::listpack::Element;
 use store::{Container, Set};
 
-use crate::generic::Walk;
+use crate::generic::{Walk, write_element};
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys};
 use crate::{Call, CommandError};
 
@@ -107,14 +106,6 @@ fn write_members(set: &Set, reply: &mut resp::Reply) {
     reply.set(usize::try_from(set.len()).expect("its members are in memory"));
     for member in set.iter() {
         write_element(member, reply);
-    }
-}
-
-/// An element as a bulk string.
-pub(super) fn write_element(element: Element<'_>, reply: &mut resp::Reply) {
-    match element {
-        Element::Int(int) => reply.bulk_int(int),
-        Element::Bytes(bytes) => reply.bulk(bytes),
     }
 }
 

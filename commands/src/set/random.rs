@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use store::{Container, EventClass, Set, Slot};
 
-use super::ask::write_element;
 use crate::args::integer;
+use crate::generic::write_element;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
 use crate::{Call, CommandError};
 

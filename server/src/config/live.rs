@@ -91,6 +91,8 @@ fn limits(values: &[Value]) -> commands::Limits {
     commands::Limits {
         list_max_listpack_size: i32::try_from(number("list-max-listpack-size"))
             .expect("its range is an i32's"),
+        // DEBUG says it, no parameter: `Server::set_live`.
+        list_plain_bytes: 0,
         list_compress_depth: small("list-compress-depth"),
         set_max_intset_entries: unsigned("set-max-intset-entries"),
         set_max_listpack_entries: unsigned("set-max-listpack-entries"),

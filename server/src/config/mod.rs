@@ -41,6 +41,7 @@ pub use host::reserved_files;
 pub use load::Fatal;
 pub use rewrite::RewriteError;
 pub use row::{Row, Waits};
+pub(crate) use value::bytes_of;
 pub use value::{Kind, Special, Unit, Value};
 
 use parking_lot::{Mutex, RwLock};

@@ -155,7 +155,7 @@ pub static ROWS: &[Row] = &[
     bytes("hash-max-listpack-value", 0, LONG_MAX, "64").alias("hash-max-ziplist-value").waits(Types),
     bytes("hll-sparse-max-bytes", 0, LONG_MAX, "3000").waits(Types),
     number("list-compress-depth", 0, INT_MAX, "0").flags(DEBUG).waits(Types),
-    number("list-max-listpack-size", i32::MIN as i128, INT_MAX, "-2").alias("list-max-ziplist-size").waits(Types),
+    number("list-max-listpack-size", i32::MIN as i128, INT_MAX, "-2").alias("list-max-ziplist-size"),
     number("set-max-intset-entries", 0, LONG_MAX, "512").waits(Types),
     number("set-max-listpack-entries", 0, LONG_MAX, "128").waits(Types),
     bytes("set-max-listpack-value", 0, LONG_MAX, "64").waits(Types),

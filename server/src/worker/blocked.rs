@@ -53,7 +53,7 @@ impl<D: Driver> Worker<'_, D> {
     /// Somebody has run the command on the client's behalf.
     pub(super) fn answered(&mut self, client: ClientId, output: resp::Output) {
         if let Some(place) = self.blocked_place(client) {
-            self.go_on_with(place, |connection, _| connection.reply.append(output));
+            self.go_on_with(place, |connection| connection.reply.append(output));
         }
     }
 
@@ -66,12 +66,12 @@ impl<D: Driver> Worker<'_, D> {
             self.engine.desk.figures.error_replies.add(1);
             self.engine.desk.statistics.count_error("UNBLOCKED");
         }
-        self.go_on_with(place, |connection, blocked| {
+        self.go_on_with(place, |connection| {
             if with_error {
                 let text = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
                 connection.reply.error(text);
             } else {
-                blocked.write_null(&mut connection.reply);
+                Blocked::write_null(&mut connection.reply);
             }
         });
     }
@@ -107,8 +107,8 @@ impl<D: Driver> Worker<'_, D> {
                 continue;
             };
             match blocked.try_end() {
-                Ending::Ours => self.go_on_with(place, |connection, blocked| {
-                    blocked.write_null(&mut connection.reply);
+                Ending::Ours => self.go_on_with(place, |connection| {
+                    Blocked::write_null(&mut connection.reply);
                 }),
                 Ending::Serving => {
                     let later = (now_ms + LOOK_AGAIN_MS, place, client);
@@ -137,7 +137,7 @@ impl<D: Driver> Worker<'_, D> {
     }
 
     /// The wait is over: says what is to be said and serves what stands behind the command.
-    fn go_on_with(&mut self, place: usize, say: impl FnOnce(&mut Connection, &Blocked)) {
+    fn go_on_with(&mut self, place: usize, say: impl FnOnce(&mut Connection)) {
         let Some(connection) = &mut self.connections[place] else {
             return;
         };
@@ -146,7 +146,7 @@ impl<D: Driver> Worker<'_, D> {
         };
         connection.parked = None;
         let mark = connection.reply.mark();
-        say(connection, &blocked);
+        say(connection);
         let session = &mut connection.session;
         if session.reply_mode != ReplyMode::On {
             connection.reply.truncate_to(mark);

@@ -14,7 +14,7 @@ use crate::scratch::Scratch;
 use crate::shard::Shard;
 use crate::stats::Figure;
 use crate::store::Store;
-use crate::value::Object;
+use crate::value::{Container, Object};
 use crate::wait::Waiting;
 use crate::watch::Registry;
 
@@ -71,6 +71,17 @@ impl Unit<'_> {
             waiting: &data.waiting,
         };
         (table, books)
+    }
+}
+
+impl Unit<'_> {
+    /// Lets a container go that has left its key, or a part of one: what is long to free goes to the
+    /// free thread.
+    pub fn discard<C: Container>(&mut self, container: C) {
+        if container.free_effort() > LONG_EFFORT {
+            let trash = Trash::Object(container.into_object());
+            self.scratch.trash.push((trash, Freeing::Later));
+        }
     }
 }
 

@@ -157,8 +157,8 @@ impl<'u> Occupied<'u> {
                     self.at.deadline_changed();
                     self.books.parts_changed(old, new);
                 }
-                // The one kind of which a key can be waited for while it is there.
-                Kind::Stream => self.books.came(self.key.bytes(), Kind::Stream),
+                // The kinds of which more can be waited for while they are there: XREAD, BLMOVEM.
+                Kind::Stream | Kind::List => self.books.came(self.key.bytes(), C::KIND),
                 _ => {}
             }
         }

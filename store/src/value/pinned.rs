@@ -94,6 +94,12 @@ pub struct PinnedAs<C> {
 }
 
 impl<C: Container> PinnedAs<C> {
+    /// A container that belongs to no key: what was taken out of one.
+    #[must_use]
+    pub fn of(container: C) -> Self {
+        PinnedAs::new(Arc::new(container.into_object()))
+    }
+
     /// Pins `object`, which is a `C`.
     ///
     /// # Panics

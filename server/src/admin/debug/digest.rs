@@ -60,6 +60,12 @@ impl Digest {
 
     fn take_object(&mut self, object: &Object) {
         match object {
+            Object::List(list) => {
+                self.mix_number(LIST);
+                for element in list.iter() {
+                    self.mix(element.bytes(&mut [0; 20]));
+                }
+            }
             Object::Set(set) => {
                 self.mix_number(SET);
                 for member in set.iter() {
@@ -113,6 +119,7 @@ impl Digest {
 
 /// The numbers that Redis gives the types.
 const STRING: u32 = 0;
+const LIST: u32 = 1;
 const SET: u32 = 2;
 const HASH: u32 = 4;
 

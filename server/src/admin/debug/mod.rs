@@ -7,7 +7,7 @@
 //! | `restart.rs` | RESTART, CRASH-AND-RECOVER: it begins anew |
 //! | `data.rs` | DIGEST, DIGEST-VALUE, HTSTATS, OBJECT, POPULATE |
 //! | `protocol.rs` | PROTOCOL |
-//! | `switches.rs` | CHANGE-REPL-ID, PAUSE-CRON, REPLYBUFFER, SET-ACTIVE-EXPIRE, SLEEP |
+//! | `switches.rs` | CHANGE-REPL-ID, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLYBUFFER, SET-ACTIVE-EXPIRE, SLEEP |
 //!
 //! The dispatcher refuses all of it unless `enable-debug-command` allows it. As in Redis the row has no
 //! subcommands of its own: a word that is unknown, and a known one with too few or too many words
@@ -79,6 +79,7 @@ fn debug(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         (b"pause-cron", 3) => switches::pause_cron(call),
         (b"populate", 3..=5) => data::populate(call),
         (b"protocol", 3) => protocol::protocol(call),
+        (b"quicklist-packed-threshold", 3) => switches::plain_elements(call),
         (b"replybuffer", 4) => switches::replybuffer(call),
         (b"restart", _) => restart::restart(call, restart::How::InOrder),
         (b"segfault", _) => crash::segfault(),
@@ -155,6 +156,9 @@ const HELP_LINES: &[&str] = &[
     "    Reply with a test value of the specified type. <type> can be: string,",
     "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
     "    true, false.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Sets the threshold for elements to be inserted as plain vs packed nodes",
+    "    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",
     "RESTART [<milliseconds>]",
     "    Graceful restart: save config, db, restart after a <milliseconds> delay",
     "    (default 0).",

@@ -1,4 +1,4 @@
-//! DEBUG's switches: CHANGE-REPL-ID, PAUSE-CRON, REPLYBUFFER, SET-ACTIVE-EXPIRE, and SLEEP, which stops everything.
+//! DEBUG's switches: CHANGE-REPL-ID, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLYBUFFER, SET-ACTIVE-EXPIRE, and SLEEP, which stops everything.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -75,6 +75,21 @@ pub(super) fn replybuffer(call: &mut AdminCall<'_, '_>) -> Result<(), CommandErr
     } else {
         return Err(super::unknown(call));
     }
+    call.reply.ok();
+    Ok(())
+}
+
+/// DEBUG QUICKLIST-PACKED-THRESHOLD size: from so many bytes on an element of a large list stands by
+/// itself; 0: where its chunk would become too large.
+pub(super) fn plain_elements(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let bytes = crate::config::bytes_of(call.args.get(2))
+        .filter(|&bytes| bytes <= 1 << 32)
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .ok_or(CommandError::Fixed(
+            "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+        ))?;
+    call.server.list_plain_bytes.store(bytes, Ordering::Relaxed);
+    call.server.set_live(call.server.config.live());
     call.reply.ok();
     Ok(())
 }

@@ -143,6 +143,32 @@ impl List {
         Ok(())
     }
 
+    /// Adds elements at an end one after another.
+    ///
+    /// # Errors
+    /// `Refused`, and the elements are as they were.
+    pub fn push_all<'v>(
+        &mut self,
+        end: ListEnd,
+        values: impl Iterator<Item = &'v [u8]> + Clone,
+        limits: ListLimits,
+    ) -> Result<(), Refused> {
+        let (count, bytes) = values.clone().fold((0, 0), |(count, bytes), value| {
+            (count + 1, bytes + value.len())
+        });
+        self.expect_more(count, bytes, limits)?;
+        for (pushed, value) in values.enumerate() {
+            if let Err(refused) = self.push(end, value, limits) {
+                for _ in 0..pushed {
+                    // What was pushed is in parts that are ours alone: nothing is asked for.
+                    self.pop(end, limits, |_| ())?;
+                }
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the element at an end out and shows it; `None` if there is none.
     ///
     /// # Errors
