@@ -60,6 +60,7 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/pubsub",
     "unit/pubsubshard",
     "unit/tracking",
+    "unit/type/hash",
     "unit/type/set",
 ];
 
