@@ -110,6 +110,8 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("lfu-decay-time", Time),
     ("lfu-log-factor", Here),
     ("rdbcompression", Here),
+    ("hash-max-listpack-entries", Here),
+    ("hash-max-listpack-value", Here),
 ];
 
 #[test]
@@ -456,6 +458,27 @@ fn dumps_are_compressed_where_that_is_wanted() {
     check(&mut client, &[("CONFIG SET rdbcompression no", "+OK")]);
     let long = client.line("DUMP k").len();
     assert!(short < 200 && long > 1000, "{short} {long}");
+}
+
+#[test]
+fn small_hashes_have_limits() {
+    let server = start("");
+    let mut client = server.connect();
+    check(
+        &mut client,
+        &[
+            ("CONFIG SET hash-max-listpack-entries 1", "+OK"),
+            ("HSET one f v", ":1"),
+            ("OBJECT ENCODING one", "$listpack"),
+            ("HSET one g v", ":1"),
+            ("OBJECT ENCODING one", "$hashtable"),
+            ("CONFIG SET hash-max-listpack-value 3", "+OK"),
+            ("HSET short f 123", ":1"),
+            ("OBJECT ENCODING short", "$listpack"),
+            ("HSET short f 1234", ":0"),
+            ("OBJECT ENCODING short", "$hashtable"),
+        ],
+    );
 }
 
 #[test]

@@ -254,3 +254,47 @@ fn hpersist(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     report_persisted(call, key, &changed);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Bench, NOW_MS};
+
+    #[test]
+    fn the_log_holds_moments() {
+        let mut bench = Bench::new();
+        bench.check("HSET h a 1 b 2 c 3", ":3");
+        let log = format!("HPEXPIREAT h {} FIELDS 1 a", NOW_MS + 5_000);
+        bench.effects(
+            "HEXPIRE h 5 FIELDS 2 a x",
+            "*2 :1 :-2",
+            1,
+            "hexpire h",
+            &log,
+        );
+        bench.effects("HEXPIRE h 9 NX FIELDS 1 a", "*1 :0", 0, "", "");
+        let log = "HPERSIST h FIELDS 1 a";
+        bench.effects("HPERSIST h FIELDS 2 a b", "*2 :1 :-1", 1, "hpersist h", log);
+        bench.effects(
+            "HEXPIRE h 0 FIELDS 2 a b",
+            "*2 :2 :2",
+            2,
+            "hdel h",
+            "HDEL h a b",
+        );
+        let events = "hdel h, del h";
+        bench.effects("HPEXPIREAT h 1 FIELDS 1 c", "*1 :2", 1, events, "HDEL h c");
+    }
+
+    #[test]
+    fn what_has_expired_leaves_with_an_hdel() {
+        let mut bench = Bench::new();
+        bench.check("HSETEX h PX 5 FIELDS 2 a 1 b 2", ":1");
+        bench.check("HSET h c 3", ":1");
+        bench.clock_ms += 6;
+        bench.effects("HLEN h", ":3", 0, "", "");
+        bench.effects("HGET h a", "$-1", 0, "hexpired h", "HDEL h a");
+        let log = "MULTI, HDEL h b, HINCRBY h b 7, EXEC";
+        bench.effects("HINCRBY h b 7", ":7", 1, "hexpired h, hincrby h", log);
+        bench.effects("HTTL h FIELDS 1 b", "*1 :-1", 0, "", "");
+    }
+}

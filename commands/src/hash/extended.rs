@@ -308,3 +308,50 @@ fn hgetdel(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     report_removed(call, key, removed.len() as u64, is_empty);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Bench, NOW_MS};
+
+    #[test]
+    fn the_log_holds_moments_and_no_conditions() {
+        let mut bench = Bench::new();
+        let log = format!("HSETEX h PXAT {} FIELDS 2 a 1 b 2", NOW_MS + 5_000);
+        bench.effects(
+            "HSETEX h FNX EX 5 FIELDS 2 a 1 b 2",
+            ":1",
+            2,
+            "hset h, hexpire h",
+            &log,
+        );
+        let log = "HSETEX h KEEPTTL FIELDS 1 a 2";
+        bench.effects("HSETEX h KEEPTTL FIELDS 1 a 2", ":1", 1, "hset h", log);
+        bench.effects("HSETEX h FNX FIELDS 1 a 2", ":0", 0, "", "");
+        let log = "HSETEX h KEEPTTL FIELDS 1 a 2.5";
+        bench.effects("HINCRBYFLOAT h a 0.5", "$3 2.5", 1, "hincrbyfloat h", log);
+        let log = "HSET h c 0.5";
+        bench.effects("HINCRBYFLOAT h c 0.5", "$3 0.5", 1, "hincrbyfloat h", log);
+        let log = format!("HPEXPIREAT h {} FIELDS 1 c", NOW_MS + 9);
+        bench.effects(
+            "HGETEX h PX 9 FIELDS 2 c x",
+            "*2 $3 0.5 $-1",
+            1,
+            "hexpire h",
+            &log,
+        );
+        let log = "HPERSIST h FIELDS 1 c";
+        bench.effects(
+            "HGETEX h PERSIST FIELDS 1 c",
+            "*1 $3 0.5",
+            1,
+            "hpersist h",
+            log,
+        );
+        bench.effects("HGETEX h FIELDS 1 c", "*1 $3 0.5", 0, "", "");
+        let log = "HDEL h c";
+        bench.effects("HGETDEL h FIELDS 2 c c", "*2 $3 0.5 $-1", 1, "hdel h", log);
+        let log = "HDEL h a b";
+        let events = "hset h, hdel h, del h";
+        bench.effects("HSETEX h PXAT 1 FIELDS 2 a 1 b 1", ":1", 2, events, log);
+    }
+}
