@@ -105,7 +105,11 @@ fn bitpos(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
             // No string is a string of zeros without end.
             return if wanted { -1 } else { 0 };
         };
-        let bits = Bits::of(start, end.unwrap_or(-1), unit, bytes.len());
+        // Ends before the string's begin meet there, in whatever order they are: BITCOUNT and
+        // GETRANGE find nothing then, BITPOS the first byte or bit.
+        let length = bytes.len() as i64 * if unit == Unit::Bit { 8 } else { 1 };
+        let last = end.unwrap_or(-1).max(-length);
+        let bits = Bits::of(start.max(-length), last, unit, bytes.len());
         match bits.map(|bits| bits.find(bytes, wanted)) {
             Some(Some(at)) => at as i64,
             // Without an end the zeros behind the string count too.

@@ -116,7 +116,7 @@ impl Said {
 }
 
 fn lcs(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
-    let said = Said::read(Words::from(call.args, 3))?;
+    let words = Words::from(call.args, 3);
     let (first, second) = (call.key(1), call.key(2));
     // Expiry, counters and clocks first; then both are looked at side by side.
     call.unit.read(first);
@@ -133,6 +133,8 @@ fn lcs(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         .look_string(second)
         .map_err(not_strings)?
         .unwrap_or(Str::Bytes(b""));
+    // A key of another type is told before a wrong option is.
+    let said = Said::read(words)?;
     let bytes_max = call.settings.string_bytes_max;
     if a.len().saturating_mul(b.len()) < LONG_BYTES_MIN {
         return said.answer(a, b, bytes_max, call.reply);
