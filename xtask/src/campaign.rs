@@ -4,7 +4,7 @@
 //! and, where chance is in play, seed and executions; the results belong into
 //! `docs/reliability.md` or `docs/bench.md`.
 
-use crate::{Res, bench, fuzz, limits, redis_suite, sh, transcripts};
+use crate::{Res, bench, differential, fuzz, limits, redis_suite, sh, transcripts};
 use std::time::Instant;
 
 pub(crate) const USAGE: &str = "\
@@ -25,6 +25,12 @@ const CAMPAIGNS: &[Campaign] = &[
         about: "each fuzz target for an hour",
         verb: fuzz::main,
         arguments: &["--seconds", "3600"],
+    },
+    Campaign {
+        name: "differential",
+        about: "a billion random commands beside the distribution's redis-server",
+        verb: differential::main,
+        arguments: &["--commands", "1000000000"],
     },
     Campaign {
         name: "suite-1",

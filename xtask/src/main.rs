@@ -16,6 +16,7 @@ mod bench;
 mod campaign;
 mod cross;
 mod debian;
+mod differential;
 mod fuzz;
 mod limits;
 mod peers;
@@ -66,6 +67,12 @@ const VERBS: &[Verb] = &[
         about: "run Redis's own Tcl suite against our server",
         usage: redis_suite::USAGE,
         run: redis_suite::main,
+    },
+    Verb {
+        name: "differential",
+        about: "random commands, our server beside a reference",
+        usage: differential::USAGE,
+        run: differential::main,
     },
     Verb {
         name: "limits",

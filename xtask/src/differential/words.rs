@@ -1,0 +1,380 @@
+//! A value for every argument: chosen by its name, so that requests meet data.
+//!
+//! Keys come from small pools, one for each type (`lst:1` … `lst:4`), members and fields from a dozen
+//! words. Whatever depends on the clock is far from it: each relative or absolute time is used once and
+//! lies a thousand seconds from any other, so that two servers that read their clocks at different
+//! moments decide alike (EXPIRE GT, ZADD of a due key). Stream ids grow by a counter and are remembered.
+
+use super::grammar::Command;
+use super::random::Random;
+
+/// What the generator draws from.
+pub(crate) struct Words {
+    pub(crate) random: Random,
+    /// Payloads for RESTORE, from the peer's own DUMP.
+    pub(crate) payloads: Vec<Vec<u8>>,
+    /// Seconds since 1970 when the run began.
+    start_s: u64,
+    times: u64,
+    ids: u64,
+    recent: Vec<String>,
+}
+
+/// What is known of the request that a word is for.
+pub(crate) struct About<'a> {
+    pub(crate) command: &'a Command,
+    pub(crate) used: &'a [String],
+    pub(crate) pool: &'a str,
+}
+
+impl About<'_> {
+    fn uses(&self, token: &str) -> bool {
+        self.used.iter().any(|t| t == token)
+    }
+
+    fn is(&self, part: &str) -> bool {
+        self.command.name.contains(part)
+    }
+}
+
+pub(crate) const POOLS: &[&str] = &[
+    "str", "bit", "lst", "set", "hsh", "zst", "geo", "stm", "hll",
+];
+
+const ELEMENTS: &[&str] = &[
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "6",
+    "a",
+    "b",
+    "c",
+    "d",
+    "e",
+    "f",
+    "10",
+    "-7",
+    "3.5",
+    "foo",
+    "bar",
+    "a longer element that is no number, of more than 44 bytes",
+    "",
+];
+const FIELDS: &[&str] = &["f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8"];
+const ODD: &[&str] = &[
+    "abc",
+    "",
+    "0",
+    "-1",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "18446744073709551615",
+    "18446744073709551616",
+    "1e400",
+    "nan",
+    " 1",
+    "+0",
+    "0x10",
+];
+const SCORES: &[&str] = &[
+    "0", "0", "0", "1", "2", "3", "-1", "1.5", "-2.5", "7", "10", "inf", "-inf",
+];
+const PATTERNS: &[&str] = &[
+    "*", "*", "*1", "s*", "?", "f[1-4]", "[^a]", "str:*", "*:1", "a*",
+];
+const ENCODINGS: &[&str] = &["u8", "i8", "u4", "i16", "u1", "i5", "u63", "i64", "u32"];
+const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream"];
+
+impl Words {
+    pub(crate) fn new(seed: u64, start_s: u64, payloads: Vec<Vec<u8>>) -> Words {
+        Words {
+            random: Random::new(seed),
+            payloads,
+            start_s,
+            times: 0,
+            ids: 0,
+            recent: Vec::new(),
+        }
+    }
+
+    /// The type whose keys a request is about.
+    pub(crate) fn pool(&mut self, command: &Command) -> &'static str {
+        let own = match command.group.as_str() {
+            "string" => "str",
+            "bitmap" => "bit",
+            "list" => "lst",
+            "set" => "set",
+            "hash" => "hsh",
+            "sorted-set" => "zst",
+            "geo" => "geo",
+            "stream" => "stm",
+            "hyperloglog" => "hll",
+            _ if command.name.starts_with("SORT") => self.random.pick(&["lst", "set", "zst"]),
+            _ => return POOLS[self.random.below(POOLS.len())],
+        };
+        if own == "zst" && self.random.percent(10) {
+            // ZUNION and its like take sets.
+            return "set";
+        }
+        own
+    }
+
+    fn key(&mut self, pool: &str) -> String {
+        let pool = match self.random.below(100) {
+            0 | 1 => POOLS[self.random.below(POOLS.len())],
+            2 => "none",
+            _ => pool,
+        };
+        format!("{pool}:{}", self.random.between(1, 4))
+    }
+
+    fn int(&mut self, low: i64, high: i64) -> String {
+        self.random.between(low, high).to_string()
+    }
+
+    fn of(&mut self, list: &[&str]) -> String {
+        (*self.random.pick(list)).to_string()
+    }
+
+    /// Seconds, as far from all others as from now.
+    fn seconds(&mut self) -> u64 {
+        self.times += 1;
+        let shuffled = u64::from((self.times as u16).reverse_bits());
+        100_000 + 1_000 * shuffled
+    }
+
+    fn time(&mut self, name: &str) -> String {
+        match self.random.below(30) {
+            0 => "0".into(),
+            1 => "-1".into(),
+            // 7.0's RESTORE takes what is out of range, and the key is gone at once.
+            2 if name == "ttl" => "abc".into(),
+            2 => self.of(&[
+                "abc",
+                "9223372036854775807",
+                "-9223372036854775808",
+                "1.5",
+                "",
+            ]),
+            _ => {
+                let seconds = self.seconds();
+                match name {
+                    "seconds" => seconds.to_string(),
+                    "unix-time-seconds" => (self.start_s + seconds + 500).to_string(),
+                    "unix-time-milliseconds" => ((self.start_s + seconds + 500) * 1000).to_string(),
+                    _ => (seconds * 1000).to_string(),
+                }
+            }
+        }
+    }
+
+    /// The word for one argument.
+    pub(crate) fn word(&mut self, name: &str, kind: &str, about: &About<'_>) -> Vec<u8> {
+        if kind == "key" {
+            return self.key(about.pool).into_bytes();
+        }
+        if name == "serialized-value" {
+            return match self.random.percent(90) {
+                true => self.random.pick(&self.payloads).clone(),
+                false => b"no payload".to_vec(),
+            };
+        }
+        let is_time = matches!(
+            name,
+            "seconds"
+                | "milliseconds"
+                | "ttl"
+                | "unix-time-seconds"
+                | "unix-time-milliseconds"
+                | "ms"
+        );
+        if is_time && name == "seconds" && about.command.name == "RESTORE" {
+            // IDLETIME: a clock of 24 bits.
+            return self.int(0, 200).into_bytes();
+        }
+        if is_time {
+            let zero = name == "ttl" && self.random.percent(60);
+            return if zero {
+                b"0".to_vec()
+            } else {
+                self.time(name).into_bytes()
+            };
+        }
+        // What is no number gets an odd one as well.
+        if self.random.below(100) < 2 && !matches!(kind, "pattern") {
+            return self.of(ODD).into_bytes();
+        }
+        let text = match about.command.group.as_str() {
+            "stream" => self.stream_word(name, about),
+            "sorted-set" | "geo" => self.scored_word(name, about),
+            _ => None,
+        };
+        text.unwrap_or_else(|| self.plain_word(name, kind, about))
+            .into_bytes()
+    }
+
+    fn plain_word(&mut self, name: &str, kind: &str, about: &About<'_>) -> String {
+        match name {
+            "start" => match self.random.percent(50) {
+                true => "0".into(),
+                false => self.int(-6, 6),
+            },
+            "stop" | "end" => match self.random.percent(50) {
+                true => "-1".into(),
+                false => self.int(-6, 8),
+            },
+            "count" if about.is("SCAN") => self.of(&["1000", "1000", "1000", "10", "1", "0"]),
+            "count" if about.is("RAND") => self.int(-4, 8),
+            "count" | "num-matches" => self.int(0, 4),
+            "cursor" if self.random.percent(95) => "0".into(),
+            "offset" if about.is("BITFIELD") => match self.random.percent(30) {
+                true => format!("#{}", self.random.below(6)),
+                false => self.int(0, 80),
+            },
+            "offset" if about.is("SETRANGE") => self.int(0, 40),
+            "offset" if about.is("BIT") => self.int(0, 120),
+            "offset" => self.int(0, 2),
+            "bit" => self.int(0, 1),
+            "encoding" => self.of(ENCODINGS),
+            "index" | "rank" => self.int(-4, 4),
+            "db" | "destination-db" | "index1" | "index2" => self.int(0, 1),
+            "len" | "maxlen" | "min-match-len" => self.int(0, 8),
+            "limit" => self.int(0, 4),
+            "timeout" => "0".into(),
+            "idletime" | "frequency" => self.int(0, 200),
+            "type" => self.of(TYPES),
+            "field" => self.of(FIELDS),
+            "increment" | "decrement" | "integer" => match about.is("FLOAT") {
+                true => self.of(&["0.5", "1", "-2.25", "3e2", "10"]),
+                false => self.int(-10, 50),
+            },
+            "value" if about.is("BIT") => match about.command.name.as_str() {
+                "SETBIT" => self.int(0, 1),
+                _ => self.int(-200, 300),
+            },
+            "value" if about.is("HSET") || about.is("HMSET") => {
+                self.of(&["1", "2", "x", "2.5", "yy"])
+            }
+            // SORT: weights are strings, what is got stands in hashes.
+            "pattern" if about.is("SORT") => {
+                self.of(&["str:*", "hsh:*->f1", "nosort", "#", "none"])
+            }
+            _ => match kind {
+                "integer" => self.int(-3, 10),
+                "double" => self.of(SCORES),
+                "pattern" => self.of(PATTERNS),
+                _ => self.of(ELEMENTS),
+            },
+        }
+    }
+
+    /// Sorted sets and geo: bounds by score, by member, by rank.
+    fn scored_word(&mut self, name: &str, about: &About<'_>) -> Option<String> {
+        let is_low =
+            matches!(name, "min" | "start") != (about.uses("REV") || about.is("ZREVRANGEBY"));
+        let is_bound = matches!(name, "min" | "max")
+            || (matches!(name, "start" | "stop") && (about.uses("BYSCORE") || about.uses("BYLEX")));
+        if is_bound {
+            let by_lex = about.is("LEX") || about.uses("BYLEX");
+            let (all, some): (&str, &[&str]) = match (by_lex, is_low) {
+                (true, true) => ("-", &["[a", "(a", "[3", "-", "[b", "a"]),
+                (true, false) => ("+", &["[e", "(f", "[bar", "+", "(5"]),
+                (false, true) => ("-inf", &["0", "(0", "-1", "1", "(1.5", "-inf"]),
+                (false, false) => ("+inf", &["10", "(10", "3", "2", "(7", "inf"]),
+            };
+            return Some(match self.random.percent(50) {
+                true => all.into(),
+                false => self.of(some),
+            });
+        }
+        let is_geo = about.command.group == "geo";
+        Some(match name {
+            "longitude" => format!("{}.{}", self.random.between(-3, 3), self.random.below(1000)),
+            "latitude" => format!("{}.{}", self.random.between(-3, 3), self.random.below(1000)),
+            "radius" | "width" | "height" => self.of(&["500", "1000", "100000", "300", "5", "0"]),
+            "member" if is_geo => self.of(FIELDS),
+            "score" | "increment" => self.of(SCORES),
+            "weight" => self.of(&["1", "2", "0.5", "-1"]),
+            "count" if is_geo => self.int(1, 5),
+            _ => return None,
+        })
+    }
+
+    fn stream_word(&mut self, name: &str, about: &About<'_>) -> Option<String> {
+        let command = about.command.name.as_str();
+        Some(match name {
+            "id" | "lastid" | "last-id" | "start" | "end" | "threshold" | "max-deleted-id" => {
+                return Some(self.stream_id(name, about));
+            }
+            "group" | "groupname" => self.of(&["g1", "g1", "g2"]),
+            "consumer" | "consumername" => self.of(&["c1", "c2"]),
+            "min-idle-time" => "0".into(),
+            "count" => match command {
+                "XTRIM" | "XADD" => self.int(0, 100),
+                _ => self.int(1, 5),
+            },
+            "entries-added" => self.int(0, 1000),
+            "entriesread" | "entries-read" => self.int(0, 20),
+            "field" => self.of(FIELDS),
+            _ => return None,
+        })
+    }
+
+    fn stream_id(&mut self, name: &str, about: &About<'_>) -> String {
+        let known = match self.recent.is_empty() {
+            true => "1-1".to_string(),
+            false => self.random.pick(&self.recent).clone(),
+        };
+        match (about.command.name.as_str(), name) {
+            ("XADD" | "XTRIM", "threshold") if about.uses("MAXLEN") => self.int(0, 12),
+            ("XADD", "id") => {
+                self.ids += 1;
+                if self.random.percent(4) {
+                    return known;
+                }
+                if self.random.percent(6) {
+                    return format!("{}-*", self.ids);
+                }
+                let id = format!("{}-{}", self.ids, self.random.below(3));
+                if self.recent.len() >= 24 {
+                    self.recent.remove(0);
+                }
+                self.recent.push(id.clone());
+                id
+            }
+            ("XREADGROUP", _) => self.of(&[">", ">", ">", "0", "0-0"]),
+            ("XREAD", _) => match self.random.below(10) {
+                0 => "$".into(),
+                1 => "+".into(),
+                2 | 3 => known,
+                _ => "0".into(),
+            },
+            ("XGROUP CREATE" | "XGROUP SETID", _) => match self.random.percent(30) {
+                true => known,
+                false => "0".into(),
+            },
+            ("XSETID", "last-id" | "lastid") => {
+                format!("{}-{}", self.ids + 1, self.random.below(3))
+            }
+            (_, "start") => match self.random.percent(60) {
+                true => self.of(&["-", "-", "0"]),
+                false => self.bound(&known),
+            },
+            (_, "end") => match self.random.percent(70) {
+                true => "+".into(),
+                false => self.bound(&known),
+            },
+            _ => known,
+        }
+    }
+
+    fn bound(&mut self, id: &str) -> String {
+        match self.random.percent(30) {
+            true => format!("({id}"),
+            false => id.to_string(),
+        }
+    }
+}
