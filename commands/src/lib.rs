@@ -10,7 +10,7 @@
 //! | `args.rs` | option words, numbers, expiry options |
 //! | `extended.rs` | the 80-bit floats of INCRBYFLOAT and HINCRBYFLOAT |
 //! | `syntax/` | a row's `syntax` line as the argument tree of COMMAND DOCS |
-//! | `bitmap/`, `expire/`, `generic/`, `hash/`, `string/` | the families |
+//! | `bitmap/`, `expire/`, `generic/`, `hash/`, `hyperloglog/`, `list/`, `set/`, `string/` | the families |
 //!
 //! **Invariant:** a handler reads no clock, randomness, file or socket; it is handed them.
 //!
@@ -26,6 +26,7 @@ mod extended;
 pub mod generic;
 pub mod glob;
 pub mod hash;
+pub mod hyperloglog;
 pub mod keys;
 pub mod list;
 pub mod set;
@@ -49,6 +50,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec]] {
         expire::ROWS,
         generic::ROWS,
         hash::ROWS,
+        hyperloglog::ROWS,
         list::ROWS,
         set::ROWS,
         string::ROWS,

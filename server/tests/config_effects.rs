@@ -112,6 +112,10 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("rdbcompression", Here),
     ("hash-max-listpack-entries", Here),
     ("hash-max-listpack-value", Here),
+    ("hll-sparse-max-bytes", Here),
+    ("set-max-intset-entries", Here),
+    ("set-max-listpack-entries", Here),
+    ("set-max-listpack-value", Here),
 ];
 
 #[test]
@@ -477,6 +481,50 @@ fn small_hashes_have_limits() {
             ("OBJECT ENCODING short", "$listpack"),
             ("HSET short f 1234", ":0"),
             ("OBJECT ENCODING short", "$hashtable"),
+        ],
+    );
+}
+
+#[test]
+fn small_sets_have_limits() {
+    let server = start("");
+    let mut client = server.connect();
+    check(
+        &mut client,
+        &[
+            ("CONFIG SET set-max-intset-entries 2", "+OK"),
+            ("SADD ints 1 2", ":2"),
+            ("OBJECT ENCODING ints", "$intset"),
+            // Numbers that are too many go past the listpack.
+            ("SADD ints 3", ":1"),
+            ("OBJECT ENCODING ints", "$hashtable"),
+            ("CONFIG SET set-max-listpack-entries 1", "+OK"),
+            ("SADD words a", ":1"),
+            ("OBJECT ENCODING words", "$listpack"),
+            ("SADD words b", ":1"),
+            ("OBJECT ENCODING words", "$hashtable"),
+            ("CONFIG SET set-max-listpack-value 3", "+OK"),
+            ("SADD short 12a", ":1"),
+            ("OBJECT ENCODING short", "$listpack"),
+            ("SADD long 123a", ":1"),
+            ("OBJECT ENCODING long", "$hashtable"),
+        ],
+    );
+}
+
+#[test]
+fn sparse_sketches_have_a_limit() {
+    let server = start("");
+    let mut client = server.connect();
+    check(
+        &mut client,
+        &[
+            // 16 bytes of head, then up to two for each run.
+            ("CONFIG SET hll-sparse-max-bytes 20", "+OK"),
+            ("PFADD h", ":1"),
+            ("PFDEBUG ENCODING h", "+sparse"),
+            ("PFADD h a", ":1"),
+            ("PFDEBUG ENCODING h", "+dense"),
         ],
     );
 }

@@ -62,6 +62,7 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/tracking",
     "unit/type/hash",
     "unit/type/set",
+    "unit/hyperloglog",
 ];
 
 /// Debian packages that the suite needs.
