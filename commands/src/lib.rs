@@ -31,6 +31,7 @@ pub mod keys;
 pub mod list;
 pub mod set;
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod syntax;
 
@@ -53,6 +54,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec]] {
         hyperloglog::ROWS,
         list::ROWS,
         set::ROWS,
+        stream::ROWS,
         string::ROWS,
     ];
     FAMILIES

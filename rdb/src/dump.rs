@@ -18,7 +18,7 @@ use crate::crc;
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::lzf::Compressor;
-use crate::{hash, list, set, string};
+use crate::{hash, list, set, stream, string};
 
 /// Version and checksum.
 const FOOTER_BYTES: usize = 2 + 8;
@@ -66,6 +66,7 @@ fn write_value(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &m
             Object::List(list) => list::write(list, compressor, out),
             Object::Set(set) => set::write(set, compressor, out),
             Object::Hash(hash) => hash::write(hash, compressor, out),
+            Object::Stream(stream) => stream::write(stream, compressor, out),
             other => unreachable!("{:?} is not encoded yet", other.kind()),
         },
     }
@@ -124,6 +125,9 @@ pub fn read_value<'a>(
             set::read(number, input, limits)?
         }
         number if hash::is_hash(number, version) => hash::read(number, input, limits)?,
+        number @ (types::STREAM_LISTPACKS
+        | types::STREAM_LISTPACKS_2
+        | types::STREAM_LISTPACKS_3) => stream::read(number, input)?,
         _ => return Err(Malformed::Type),
     };
     Ok(Loaded::Object(object))

@@ -30,6 +30,9 @@ pub const VERSION_LISTPACK: u16 = 10;
 /// The first version with sets as listpacks: Redis 7.2.
 pub const VERSION_SET_LISTPACK: u16 = 11;
 
+/// The first version with the active times of a stream's consumers: Redis 7.2.
+pub const VERSION_STREAM_LISTPACKS_3: u16 = 11;
+
 /// The first version with lengths of 64 bits: Redis 4.0.
 pub const VERSION_LENGTH_64: u16 = 8;
 

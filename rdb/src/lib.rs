@@ -25,6 +25,7 @@ pub mod length;
 pub mod list;
 pub mod lzf;
 pub mod set;
+pub mod stream;
 pub mod string;
 
 pub use dump::{DumpError, Loaded, dump, load};

@@ -51,7 +51,7 @@ pub use store::{Options, Store};
 pub use unit::{Deadline, Detached, Look, Occupied, Ready, Slot, Unit, Vacant};
 pub use value::{
     Container, Encoding, Field, FieldDeadline, Hash, Kind, Limits, List, ListEnd, ListLimits,
-    ListPart, NewStr, Object, Pinned, PinnedAs, PinnedStr, Set, SortedSet, Str, ValueRef,
+    ListPart, NewStr, Object, Pinned, PinnedAs, PinnedStr, Set, SortedSet, Str, Stream, ValueRef,
 };
 pub use wait::Waiter;
 pub use watch::Watcher;

@@ -118,6 +118,12 @@ impl Books<'_> {
         if self.scratch.state.tracking {
             self.scratch.changed.push(key);
         }
+        self.logged()
+    }
+
+    /// The number of a change that is being made, if somebody reads the log.
+    #[inline]
+    pub(super) fn logged(&mut self) -> Option<u64> {
         self.scratch.state.recording.then(|| self.number())
     }
 

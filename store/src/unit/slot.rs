@@ -132,20 +132,7 @@ impl<'u> Occupied<'u> {
         &mut self,
         change: impl FnOnce(&mut C) -> Result<(R, bool), E>,
     ) -> Result<R, E> {
-        self.at.get().container::<C>()?;
-        self.books.begin();
-        if self.at.get_mut().is_none() {
-            let entry = self.at.get();
-            let object = entry.object().expect("it is a container");
-            let object = Arc::new(object.fork()?);
-            let (deadline, clock) = (entry.deadline(), entry.access().0);
-            let entry = Entry::object(self.key.bytes(), object, deadline, clock)?;
-            let gone = self.at.replace(entry);
-            self.books.discard(gone);
-        }
-        let entry = self.at.get_mut().expect("it has just been made ours alone");
-        let object = entry.into_object()?.expect("it is a container");
-        let container = C::of_mut(object).expect("the kind has been looked at");
+        let container = self.own::<C, E>()?;
         let old = container.part_deadline();
         let (result, changed) = change(container)?;
         let new = container.part_deadline();
@@ -163,6 +150,46 @@ impl<'u> Occupied<'u> {
             }
         }
         Ok(result)
+    }
+
+    /// As `edit`, for a change that is nobody's business but the change log's: neither WATCH nor those
+    /// who wait for the key hear of what happens within a stream's groups.
+    ///
+    /// # Errors
+    /// As `edit`.
+    pub fn edit_aside<C: Container, R, E: From<WrongType> + From<Refused>>(
+        &mut self,
+        change: impl FnOnce(&mut C) -> Result<(R, bool), E>,
+    ) -> Result<R, E> {
+        let (result, changed) = change(self.own::<C, E>()?)?;
+        if changed && let Some(number) = self.books.logged() {
+            self.at.note_write(number);
+        }
+        Ok(result)
+    }
+
+    /// Tells those who wait for the key that there may be something to do, though the value is as it
+    /// was for everybody else: a group of a stream has gone, a delivery is free again.
+    pub fn wake(&mut self) {
+        self.books.came(self.key.bytes(), self.at.get().kind());
+    }
+
+    /// The container, to be changed; forked first if it is shared.
+    fn own<C: Container, E: From<WrongType> + From<Refused>>(&mut self) -> Result<&mut C, E> {
+        self.at.get().container::<C>()?;
+        self.books.begin();
+        if self.at.get_mut().is_none() {
+            let entry = self.at.get();
+            let object = entry.object().expect("it is a container");
+            let object = Arc::new(object.fork()?);
+            let (deadline, clock) = (entry.deadline(), entry.access().0);
+            let entry = Entry::object(self.key.bytes(), object, deadline, clock)?;
+            let gone = self.at.replace(entry);
+            self.books.discard(gone);
+        }
+        let entry = self.at.get_mut().expect("it has just been made ours alone");
+        let object = entry.into_object()?.expect("it is a container");
+        Ok(C::of_mut(object).expect("the kind has been looked at"))
     }
 
     /// The old deadline, the new one and the new access clock of a value that is being replaced.

@@ -6,6 +6,7 @@
 //! | everything else: one counted allocation behind the entry | `object.rs` |
 //! | what outlives a unit | `pinned.rs` |
 //! | what a list, set, sorted set, hash is in memory | `list/`, `set.rs`, `sorted_set.rs`, `hash/` |
+//! | what a stream is in memory | `stream/` |
 
 pub mod hash;
 pub mod limits;
@@ -14,6 +15,7 @@ pub mod object;
 pub mod pinned;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 
 pub use hash::{Field, FieldDeadline, Hash};
@@ -23,6 +25,7 @@ pub use object::{Container, Object};
 pub use pinned::{Pinned, PinnedAs, PinnedStr};
 pub use set::Set;
 pub use sorted_set::SortedSet;
+pub use stream::Stream;
 pub use string::{NewStr, Str};
 
 /// The kinds of values, as TYPE names them.

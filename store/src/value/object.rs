@@ -17,7 +17,7 @@
 //!
 //! Checked by: `tests/objects.rs`; the model tests of `collections`.
 
-use super::{Encoding, Hash, Kind, List, Set, SortedSet};
+use super::{Encoding, Hash, Kind, List, Set, SortedSet, Stream};
 use crate::error::Refused;
 
 /// A value that is not a string.
@@ -31,6 +31,8 @@ pub enum Object {
     SortedSet(SortedSet),
     /// A hash.
     Hash(Hash),
+    /// A stream.
+    Stream(Stream),
 }
 
 // A small container's price beside its entry and its one allocation.
@@ -87,6 +89,7 @@ macro_rules! of_container {
             Object::Set($container) => $body,
             Object::SortedSet($container) => $body,
             Object::Hash($container) => $body,
+            Object::Stream($container) => $body,
         }
     };
 }
@@ -100,6 +103,7 @@ impl Object {
             Object::Set(_) => Kind::Set,
             Object::SortedSet(_) => Kind::SortedSet,
             Object::Hash(_) => Kind::Hash,
+            Object::Stream(_) => Kind::Stream,
         }
     }
 

@@ -14,6 +14,7 @@
 use std::fmt;
 
 use sha1::{Digest as _, Sha1};
+use store::value::stream::StreamId;
 use store::{Cut, EntryRef, Object, ValueRef};
 
 /// Twenty bytes, shown as forty digits.
@@ -86,6 +87,16 @@ impl Digest {
                     self.add(&inner.0);
                 }
             }
+            Object::Stream(stream) => {
+                self.mix_number(STREAM);
+                for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+                    self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                    for (name, value) in entry.fields {
+                        self.mix(name.bytes(&mut [0; 20]));
+                        self.mix(value.bytes(&mut [0; 20]));
+                    }
+                }
+            }
             other => unreachable!("{:?} has no digest yet", other.kind()),
         }
     }
@@ -122,6 +133,7 @@ const STRING: u32 = 0;
 const LIST: u32 = 1;
 const SET: u32 = 2;
 const HASH: u32 = 4;
+const STREAM: u32 = 6;
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
