@@ -10,24 +10,13 @@ use crate::args::{integer, is};
 
 /// What was said.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Options<'a> {
+pub(super) struct Options {
     /// What to cut off.
     pub(super) trim: Option<Trim>,
     /// NOMKSTREAM.
     pub(super) no_stream: bool,
     /// XADD's id and the word that it is.
     pub(super) id: Option<(NewId, usize)>,
-    /// IDMP, IDMPAUTO.
-    pub(super) once: Option<Once<'a>>,
-}
-
-/// XADD's words against adding the same entry twice.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Once<'a> {
-    /// Who adds it.
-    pub(super) producer: &'a [u8],
-    /// Its name for the entry; none: made of the fields.
-    pub(super) name: Option<&'a [u8]>,
 }
 
 /// Whose options they are.
@@ -41,18 +30,20 @@ const TWO_BOUNDS: CommandError = CommandError::Fixed(
     "ERR syntax error, MAXLEN and MINID options at the same time are not compatible",
 );
 
-impl<'a> Options<'a> {
+const LIMIT_WITHOUT_ROUGH: CommandError =
+    CommandError::Fixed("ERR syntax error, LIMIT cannot be used without the special ~ option");
+
+impl Options {
     /// Reads the words from the third on, XADD's up to its id.
     pub(super) fn parse(
-        args: Args<'a>,
+        args: Args<'_>,
         command: Command,
         limits: &Limits,
-    ) -> Result<Options<'a>, CommandError> {
+    ) -> Result<Options, CommandError> {
         let mut options = Options {
             trim: None,
             no_stream: false,
             id: None,
-            once: None,
         };
         let is_xadd = command == Command::Xadd;
         let (mut bound, mut is_rough, mut limit) = (None, false, None);
@@ -93,12 +84,12 @@ impl<'a> Options<'a> {
             }
             at += 1;
         }
-        options.trim = trim(bound, is_rough, limit, policy.unwrap_or_default(), limits)?;
-        if !is_xadd && options.trim.is_none() {
+        if !is_xadd && bound.is_none() && limit.unwrap_or(0) == 0 {
             return Err(CommandError::Fixed(
                 "ERR syntax error, XTRIM must be called with a trimming strategy",
             ));
         }
+        options.trim = trim(bound, is_rough, limit, policy.unwrap_or_default(), limits)?;
         Ok(options)
     }
 }
@@ -123,18 +114,15 @@ fn trim(
 ) -> Result<Option<Trim>, CommandError> {
     let Some(bound) = bound else {
         return match limit {
-            None | Some(0) => Ok(None),
+            None => Ok(None),
+            Some(0) => Err(LIMIT_WITHOUT_ROUGH),
             Some(_) => Err(CommandError::Fixed(
                 "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
             )),
         };
     };
     let limit = match limit {
-        Some(_) if !is_rough => {
-            return Err(CommandError::Fixed(
-                "ERR syntax error, LIMIT cannot be used without the special ~ option",
-            ));
-        }
+        Some(_) if !is_rough => return Err(LIMIT_WITHOUT_ROUGH),
         Some(limit) => limit,
         // Unasked, a rough trim takes a hundred nodes at most, lest it takes long.
         None if is_rough => match limits.stream_node_max_entries.saturating_mul(100) {

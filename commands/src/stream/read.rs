@@ -151,7 +151,7 @@ fn unbalanced(is_group: bool) -> CommandError {
     CommandError::Fixed(if is_group {
         "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified."
     } else {
-        "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."
+        "ERR Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be specified."
     })
 }
 
@@ -286,7 +286,11 @@ fn xreadgroup(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
                 ));
             }
             b">" => From::New,
-            word => From::Behind(id::parse_strict(word, 0)?),
+            word => match id::parse_strict(word, 0)? {
+                // Redis's own mark for `>`.
+                StreamId::MAX => From::New,
+                id => From::Behind(id),
+            },
         });
     }
     let place = call.reply.defer();
@@ -468,7 +472,6 @@ fn read_history(
     let (mut written, mut delivered) = (0, Vec::new());
     while let Some((id, _)) = pending.get()
         && (count == 0 || written < count)
-        && behind != StreamId::MAX
     {
         let id = StreamId::from(id);
         if let Some(entry) = stream.get(id) {

@@ -262,6 +262,13 @@ impl Stream {
         self.group(name).is_some() && Arc::make_mut(&mut self.body.groups).remove(name)
     }
 
+    /// Whether a delivery of an entry is pending in any group.
+    #[must_use]
+    pub fn is_pending(&self, id: StreamId) -> bool {
+        let mut groups = self.body.groups.iter();
+        groups.any(|(_, group)| group.pending().get(id.into()).is_some())
+    }
+
     /// Whether a group has not yet read an entry, or not acknowledged it.
     #[must_use]
     pub fn is_referenced(&self, id: StreamId) -> bool {
@@ -271,12 +278,12 @@ impl Stream {
 
     /// Forgets the deliveries of an entry in all groups.
     pub fn forget_everywhere(&mut self, id: StreamId) {
-        let is_pending = |group: &Group| group.pending().get(id.into()).is_some();
-        if !self.groups().any(|(_, group)| is_pending(group)) {
+        if !self.is_pending(id) {
             return;
         }
         for group in Arc::make_mut(&mut self.body.groups).iter_mut() {
-            if is_pending(group) {
+            // Looking first: what is shared is copied only where it has the entry.
+            if group.pending().get(id.into()).is_some() {
                 Arc::make_mut(group).forget(id);
             }
         }
