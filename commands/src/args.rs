@@ -53,6 +53,11 @@ pub fn float(word: &[u8]) -> Result<f64, CommandError> {
     number::parse_f64(word).ok_or(CommandError::NotFloat)
 }
 
+/// A float, or a text of the command's own.
+pub fn float_or(word: &[u8], text: &'static str) -> Result<f64, CommandError> {
+    number::parse_f64(word).ok_or(CommandError::Fixed(text))
+}
+
 /// A blocking command's timeout in seconds, as the moment at which it gives up; `None`: never.
 ///
 /// # Errors

@@ -34,6 +34,7 @@ pub mod spec;
 pub mod stream;
 pub mod string;
 pub mod syntax;
+pub mod zset;
 
 #[cfg(test)]
 mod testing;
@@ -56,6 +57,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec]] {
         set::ROWS,
         stream::ROWS,
         string::ROWS,
+        zset::ROWS,
     ];
     FAMILIES
 }

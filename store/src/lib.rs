@@ -49,6 +49,7 @@ pub use snapshot::{Cut, Part};
 pub use stats::Stats;
 pub use store::{Options, Store};
 pub use unit::{Deadline, Detached, Look, Occupied, Ready, Slot, Unit, Vacant};
+pub use value::sorted_set::{Scored, ScoredRows};
 pub use value::{
     Container, Encoding, Field, FieldDeadline, Hash, Kind, Limits, List, ListEnd, ListLimits,
     ListPart, NewStr, Object, Pinned, PinnedAs, PinnedStr, Set, SortedSet, Str, Stream, ValueRef,

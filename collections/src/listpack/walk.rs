@@ -135,6 +135,14 @@ impl Listpack {
         self.chunks()
     }
 
+    /// The pairs of `count` elements from `index` on, both even.
+    #[must_use]
+    pub fn pairs_of(&self, index: usize, count: usize) -> Chunks<'_, 2> {
+        let offset = |index| self.seek(index).map_or(self.end(), At::offset);
+        let iter = self.range(offset(index), offset(index.saturating_add(count)));
+        Chunks { iter }
+    }
+
     /// The position of what stands at an offset where an entry or the end mark is.
     #[inline]
     pub(super) fn at(&self, offset: usize) -> Option<At> {
@@ -318,6 +326,10 @@ mod tests {
         assert_eq!(both.next_at(), Some((at, [2, 3].map(Element::Int))));
         assert_eq!((both.next(), both.next_back()), (None, None));
         assert_eq!(pack(7).pairs().count(), 3, "a rest is left out");
+        let inner = six.pairs_of(2, 2).map(|pair| pair.map(|e| e.int()));
+        assert!(inner.eq([[Some(2), Some(3)]]));
+        assert_eq!(six.pairs_of(4, 8).rev().count(), 1);
+        assert_eq!(six.pairs_of(6, 2).count(), 0);
     }
 
     #[test]

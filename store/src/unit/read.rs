@@ -159,12 +159,18 @@ impl Unit<'_> {
     /// # Errors
     /// `WrongType` if the key holds something else.
     pub fn pin<C: Container>(&mut self, key: Key<'_>) -> Result<Option<PinnedAs<C>>, WrongType> {
-        let Some(entry) = self.read(key) else {
-            return Ok(None);
-        };
-        entry.container::<C>()?;
-        let object = entry.object().expect("a container is an object");
-        Ok(Some(PinnedAs::new(Arc::clone(object))))
+        self.read(key).map(pinned).transpose()
+    }
+
+    /// As `pin`, for a key that has been read: leaves nothing behind.
+    ///
+    /// # Errors
+    /// `WrongType` if the key holds something else.
+    pub fn look_pinned<C: Container>(
+        &self,
+        key: Key<'_>,
+    ) -> Result<Option<PinnedAs<C>>, WrongType> {
+        self.look(key).map(pinned).transpose()
     }
 
     /// As [`Unit::look`], for a string.
@@ -174,4 +180,10 @@ impl Unit<'_> {
     pub fn look_string(&self, key: Key<'_>) -> Result<Option<Str<'_>>, WrongType> {
         self.look(key).map(EntryRef::string).transpose()
     }
+}
+
+fn pinned<C: Container>(entry: EntryRef<'_>) -> Result<PinnedAs<C>, WrongType> {
+    entry.container::<C>()?;
+    let object = entry.object().expect("a container is an object");
+    Ok(PinnedAs::new(Arc::clone(object)))
 }
