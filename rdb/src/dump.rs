@@ -18,7 +18,7 @@ use crate::crc;
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::lzf::Compressor;
-use crate::{hash, list, set, stream, string};
+use crate::{hash, list, set, sorted_set, stream, string};
 
 /// Version and checksum.
 const FOOTER_BYTES: usize = 2 + 8;
@@ -67,7 +67,7 @@ fn write_value(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &m
             Object::Set(set) => set::write(set, compressor, out),
             Object::Hash(hash) => hash::write(hash, compressor, out),
             Object::Stream(stream) => stream::write(stream, compressor, out),
-            other => unreachable!("{:?} is not encoded yet", other.kind()),
+            Object::SortedSet(set) => sorted_set::write(set, compressor, out),
         },
     }
 }
@@ -128,6 +128,9 @@ pub fn read_value<'a>(
         number @ (types::STREAM_LISTPACKS
         | types::STREAM_LISTPACKS_2
         | types::STREAM_LISTPACKS_3) => stream::read(number, input)?,
+        number @ (types::ZSET | types::ZSET_2 | types::ZSET_ZIPLIST | types::ZSET_LISTPACK) => {
+            sorted_set::read(number, input, limits)?
+        }
         _ => return Err(Malformed::Type),
     };
     Ok(Loaded::Object(object))

@@ -24,6 +24,9 @@ pub const VERSION_WRITTEN: u16 = 11;
 /// The first version whose payloads carry version and checksum: Redis 2.6.
 pub const VERSION_DUMP: u16 = 6;
 
+/// The first version with scores as 64-bit floats: Redis 4.0.
+pub const VERSION_ZSET_2: u16 = 8;
+
 /// The first version with listpacks in the place of ziplists: Redis 7.0.
 pub const VERSION_LISTPACK: u16 = 10;
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `format.rs` | opcodes, type numbers, versions, the picture of a file |
 //! | `dump.rs` | one value by itself: DUMP and RESTORE |
-//! | `hash.rs`, `list.rs`, `set.rs` | hashes, lists and sets, in all forms that were ever written |
+//! | `hash.rs`, `list.rs`, `set.rs`, `sorted_set.rs` | all kinds, in all forms that were ever written |
 //! | `string.rs` | strings: raw, packed integers, compressed |
 //! | `length.rs`, `lzf.rs`, `crc.rs` | what those are made of |
 //! | `input.rs` | the checked walk over foreign bytes, and why bytes are refused |
@@ -25,6 +25,7 @@ pub mod length;
 pub mod list;
 pub mod lzf;
 pub mod set;
+pub mod sorted_set;
 pub mod stream;
 pub mod string;
 

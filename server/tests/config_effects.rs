@@ -116,6 +116,8 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("set-max-intset-entries", Here),
     ("set-max-listpack-entries", Here),
     ("set-max-listpack-value", Here),
+    ("zset-max-listpack-entries", Here),
+    ("zset-max-listpack-value", Here),
 ];
 
 #[test]
@@ -586,4 +588,27 @@ fn the_server_moves_to_another_port_and_address() {
         &[("CONFIG GET port", &format!("[$port ${port}]"))],
     );
     drop(held);
+}
+
+#[test]
+fn sorted_sets_turn_large_where_that_is_wanted() {
+    let server = start("");
+    let mut client = server.connect();
+    check(
+        &mut client,
+        &[
+            ("CONFIG SET zset-max-listpack-entries 2", "+OK"),
+            ("CONFIG SET zset-max-listpack-value 3", "+OK"),
+            ("ZADD few 1 abc 2 d", ":2"),
+            ("OBJECT ENCODING few", "$listpack"),
+            ("ZADD few 3 e", ":1"),
+            ("OBJECT ENCODING few", "$skiplist"),
+            ("ZREM few d e", ":2"),
+            ("OBJECT ENCODING few", "$skiplist"),
+            ("ZADD long 1 abcd", ":1"),
+            ("OBJECT ENCODING long", "$skiplist"),
+            ("ZUNIONSTORE few 1 few", ":1"),
+            ("OBJECT ENCODING few", "$listpack"),
+        ],
+    );
 }

@@ -134,7 +134,7 @@ impl Policy {
                 "ERR XX and NX options at the same time are not compatible",
             ));
         }
-        if self.gt && self.nx || self.lt && self.nx || self.gt && self.lt {
+        if (self.gt || self.lt) && self.nx || self.gt && self.lt {
             return Err(CommandError::Fixed(
                 "ERR GT, LT, and/or NX options at the same time are not compatible",
             ));
@@ -194,7 +194,7 @@ impl Tally {
 fn add(call: &mut Call<'_, '_>, mut policy: Policy) -> Result<(), CommandError> {
     let options = policy.take(call);
     let words = call.args.skip(2 + options);
-    if words.len() == 0 || words.len() % 2 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(2) {
         return Err(CommandError::Syntax);
     }
     let pairs = words.len() / 2;

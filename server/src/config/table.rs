@@ -161,8 +161,8 @@ pub static ROWS: &[Row] = &[
     bytes("set-max-listpack-value", 0, LONG_MAX, "64"),
     bytes("stream-node-max-bytes", 0, LONG_MAX, "4096").waits(Types),
     number("stream-node-max-entries", 0, LONG_MAX, "100").waits(Types),
-    number("zset-max-listpack-entries", 0, LONG_MAX, "128").alias("zset-max-ziplist-entries").waits(Types),
-    bytes("zset-max-listpack-value", 0, LONG_MAX, "64").alias("zset-max-ziplist-value").waits(Types),
+    number("zset-max-listpack-entries", 0, LONG_MAX, "128").alias("zset-max-ziplist-entries"),
+    bytes("zset-max-listpack-value", 0, LONG_MAX, "64").alias("zset-max-ziplist-value"),
     // Persistence.
     special("save", Special::Save, "3600 1 300 100 60 10000").flags(MULTI).waits(Persistence),
     checked("dbfilename", db_file_name, "dump.rdb").flags(PROTECTED).waits(Persistence),

@@ -44,8 +44,10 @@ pub struct SortedSet {
 enum Form {
     Packed(Listpack),
     /// Boxed: the small form is many and pays for the room of the larger.
-    Tree(Box<sorted::SortedSet<ElementHash>>),
+    Tree(Box<Tree>),
 }
+
+type Tree = sorted::SortedSet<ElementHash>;
 
 /// Members are hashed as all elements are.
 #[derive(Clone, Copy, Debug)]
@@ -140,8 +142,8 @@ impl SortedSet {
                     && member.len() as u64 <= limits.zset_max_listpack_value
                     && pack.has_room_for(member.len() + ROOM);
                 if !fits {
-                    self.grow_large()?;
-                    return self.update(member, limits, |_| Some(score));
+                    self.grow_large()?.insert(member, score)?;
+                    return Ok(updated);
                 }
                 let before = place(pack, member, score);
                 put(pack, before, member, score)?;
@@ -159,13 +161,16 @@ impl SortedSet {
         Ok(updated.before.is_none())
     }
 
-    fn grow_large(&mut self) -> Result<(), Refused> {
+    fn grow_large(&mut self) -> Result<&mut Tree, Refused> {
         let mut tree = new_tree();
         for (score, member) in self.iter() {
             tree.insert(member.bytes(&mut [0; 20]), score)?;
         }
         self.form = Form::Tree(tree);
-        Ok(())
+        match &mut self.form {
+            Form::Tree(tree) => Ok(tree),
+            Form::Packed(_) => unreachable!("it has just become a tree"),
+        }
     }
 
     /// Takes the small form again if all members fit there: for one that was built without knowing
@@ -315,8 +320,8 @@ impl SortedSet {
 /// What an entry takes beside the member's bytes: the score's nine and the two entries' own.
 const ROOM: usize = 24;
 
-fn new_tree() -> Box<sorted::SortedSet<ElementHash>> {
-    Box::new(sorted::SortedSet::new(ElementHash))
+fn new_tree() -> Box<Tree> {
+    Box::new(Tree::new(ElementHash))
 }
 
 /// A range of ranks as entries of the listpack: the first, and how many.
@@ -427,6 +432,10 @@ fn read_score(element: Element<'_>) -> f64 {
 }
 
 /// Members of a sorted set in order, from either end.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it stands on the stack, once a command"
+)]
 pub enum ScoredRows<'a> {
     /// Of the small form.
     Packed(Chunks<'a, 2>),
@@ -514,7 +523,7 @@ impl Container for SortedSet {
     fn memory_bytes(&self) -> usize {
         match &self.form {
             Form::Packed(pack) => pack.heap_bytes(),
-            Form::Tree(tree) => size_of::<sorted::SortedSet<ElementHash>>() + tree.heap_bytes(),
+            Form::Tree(tree) => size_of::<Tree>() + tree.heap_bytes(),
         }
     }
 
