@@ -1,10 +1,13 @@
 //! SINTER, SUNION, SDIFF, their STORE and CARD forms.
 //!
 //! One walk serves all nine: it shows each member of the result once, and says when it has been shown
-//! enough. A missing key is an empty set, one of another type an error before anything is done.
+//! enough. A missing key is an empty set, one of another type an error before anything is done. What is
+//! only shown or counted, and is long, is walked after unlocking.
+
+use std::ops::Range;
 
 use collections::listpack::Element;
-use store::{Container, EventClass, Key, Refused, Set};
+use store::{Container, EventClass, Limits, PinnedAs, Refused, Set};
 
 use crate::args::{Words, integer_or, is};
 use crate::generic::write_element;
@@ -169,88 +172,160 @@ enum Operation {
     Diff,
 }
 
-/// Reads all sources, so that hits, misses and wrong types are as if each was read by itself, and
-/// looks at them side by side.
-fn sources<'u>(
-    call: &'u mut Call<'_, '_>,
-    words: std::ops::Range<usize>,
-) -> Result<Vec<Option<&'u Set>>, CommandError> {
-    let keys: Vec<Key<'_>> = words.map(|at| call.key(at)).collect();
-    for key in &keys {
-        call.unit.read_as::<Set>(*key)?;
-    }
-    let unit = &*call.unit;
-    keys.into_iter()
-        .map(|key| Ok(unit.look_as::<Set>(key)?))
+type Sources = Vec<Option<PinnedAs<Set>>>;
+
+/// The sets that words name, kept as they are now.
+fn sources(call: &mut Call<'_, '_>, words: Range<usize>) -> Result<Sources, CommandError> {
+    words
+        .map(|at| {
+            let key = call.key(at);
+            Ok(call.unit.pin::<Set>(key)?)
+        })
         .collect()
+}
+
+/// From so many steps on a result is worth computing after unlocking: some 10 µs of work.
+const LONG_STEPS_MIN: u64 = 1_000;
+
+/// About how many members a walk looks at.
+fn steps(sources: &Sources, operation: Operation) -> u64 {
+    let lens = || sources.iter().flatten().map(|set| set.len());
+    match operation {
+        Operation::Inter => lens()
+            .min()
+            .unwrap_or(0)
+            .saturating_mul(sources.len() as u64),
+        Operation::Union | Operation::Diff => lens().sum(),
+    }
+}
+
+fn has(set: &Set, member: Element<'_>) -> bool {
+    set.contains(member.bytes(&mut [0; 20]))
 }
 
 /// Shows each member of the result once, until `shown` says that it is enough.
 fn walk<'s>(
-    sets: &[Option<&'s Set>],
+    sources: &'s Sources,
     operation: Operation,
-    mut shown: impl FnMut(Element<'s>) -> Result<bool, Refused>,
+    shown: impl FnMut(Element<'s>) -> Result<bool, Refused>,
 ) -> Result<(), Refused> {
-    let has = |set: &Option<&Set>, member: Element<'_>| {
-        let mut spelled = [0; 20];
-        set.is_some_and(|set| set.contains(member.bytes(&mut spelled)))
-    };
+    let mut sets: Vec<&Set> = sources.iter().flatten().map(|set| &**set).collect();
     match operation {
-        Operation::Inter => {
-            let mut sets: Vec<&Set> = match sets.iter().copied().collect() {
-                Some(sets) => sets,
-                // One of them is empty.
-                None => return Ok(()),
-            };
+        Operation::Inter if sets.len() == sources.len() => {
             sets.sort_by_key(|set| set.len());
             let Some((smallest, others)) = sets.split_first() else {
                 return Ok(());
             };
-            for member in smallest.iter() {
-                if others.iter().all(|set| has(&Some(set), member)) && !shown(member)? {
-                    break;
-                }
-            }
+            let common = |member: &Element<'_>| others.iter().all(|set| has(set, *member));
+            show_all(smallest.iter().filter(common), shown)
         }
-        Operation::Union => {
-            for (at, set) in sets.iter().enumerate() {
-                let Some(set) = set else { continue };
-                for member in set.iter() {
-                    let is_new = !sets[..at].iter().any(|earlier| has(earlier, member));
-                    if is_new && !shown(member)? {
-                        return Ok(());
-                    }
-                }
-            }
+        // One of them is empty.
+        Operation::Inter => Ok(()),
+        Operation::Union => unite(&sets, shown),
+        Operation::Diff if sources[0].is_some() => subtract(sets[0], &mut sets[1..], shown),
+        Operation::Diff => Ok(()),
+    }
+}
+
+fn show_all<'s>(
+    members: impl Iterator<Item = Element<'s>>,
+    mut shown: impl FnMut(Element<'s>) -> Result<bool, Refused>,
+) -> Result<(), Refused> {
+    for member in members {
+        if !shown(member)? {
+            break;
         }
-        Operation::Diff => {
-            let Some((Some(first), others)) = sets.split_first() else {
-                return Ok(());
+    }
+    Ok(())
+}
+
+/// In so few sets a member is looked for one by one; beyond, what has been seen is kept.
+const SEARCHED_MAX: usize = 4;
+
+fn unite<'s>(
+    sets: &[&'s Set],
+    mut shown: impl FnMut(Element<'s>) -> Result<bool, Refused>,
+) -> Result<(), Refused> {
+    let mut seen = (sets.len() > SEARCHED_MAX).then(Gathered::default);
+    for (at, set) in sets.iter().enumerate() {
+        for member in set.iter() {
+            let is_new = match &mut seen {
+                Some(seen) => seen.add(member)?,
+                None => !sets[..at].iter().any(|earlier| has(earlier, member)),
             };
-            for member in first.iter() {
-                if !others.iter().any(|set| has(set, member)) && !shown(member)? {
-                    break;
-                }
+            if is_new && !shown(member)? {
+                return Ok(());
             }
         }
     }
     Ok(())
 }
 
+/// Either each member of the first set is looked for in the others, the largest first; or, where
+/// that is more work than a walk over all of them, what they take away is gathered beforehand.
+fn subtract<'s>(
+    first: &'s Set,
+    others: &mut [&'s Set],
+    shown: impl FnMut(Element<'s>) -> Result<bool, Refused>,
+) -> Result<(), Refused> {
+    let searches = first.len().saturating_mul(others.len() as u64) / 2;
+    let whole = first.len() + others.iter().map(|set| set.len()).sum::<u64>();
+    if searches <= whole {
+        others.sort_by_key(|set| std::cmp::Reverse(set.len()));
+        let stays = |member: &Element<'_>| !others.iter().any(|set| has(set, *member));
+        return show_all(first.iter().filter(stays), shown);
+    }
+    let mut gone = Gathered::default();
+    for member in others.iter().flat_map(|set| set.iter()) {
+        if has(first, member) {
+            gone.add(member)?;
+        }
+    }
+    show_all(first.iter().filter(|member| !gone.has(*member)), shown)
+}
+
+/// Members that a walk has to remember.
+#[derive(Default)]
+struct Gathered {
+    limits: Limits,
+    set: Option<Set>,
+}
+
+impl Gathered {
+    fn add(&mut self, member: Element<'_>) -> Result<bool, Refused> {
+        let mut spelled = [0; 20];
+        let member = member.bytes(&mut spelled);
+        self.set
+            .get_or_insert_with(|| Set::for_members(member, 1, &self.limits))
+            .add(member, &self.limits)
+    }
+
+    fn has(&self, member: Element<'_>) -> bool {
+        self.set.as_ref().is_some_and(|set| has(set, member))
+    }
+}
+
 fn show(call: &mut Call<'_, '_>, operation: Operation) -> Result<(), CommandError> {
-    let words = 1..call.args.len();
-    let head = call.reply.defer();
-    // The reply and the sets are borrowed from one call: members are written by themselves first.
-    let mut out = resp::Reply::new(call.reply.proto());
+    let sources = sources(call, 1..call.args.len())?;
+    if steps(&sources, operation) < LONG_STEPS_MIN {
+        return say(&sources, operation, call.reply);
+    }
+    call.later(move |reply| say(&sources, operation, reply))
+}
+
+fn say(
+    sources: &Sources,
+    operation: Operation,
+    reply: &mut resp::Reply,
+) -> Result<(), CommandError> {
+    let head = reply.defer();
     let mut count = 0;
-    let sets = sources(call, words)?;
-    walk(&sets, operation, |member| {
-        write_element(member, &mut out);
+    walk(sources, operation, |member| {
+        write_element(member, reply);
         count += 1;
         Ok(true)
     })?;
-    call.reply.append(out.take(Vec::new()));
-    call.reply.finish_set(head, count);
+    reply.finish_set(head, count);
     Ok(())
 }
 
@@ -262,8 +337,8 @@ fn store(
     let limits = &call.settings.limits;
     let words = 2..call.args.len();
     let mut result: Option<Set> = None;
-    let sets = sources(call, words)?;
-    walk(&sets, operation, |member| {
+    let sources = sources(call, words)?;
+    walk(&sources, operation, |member| {
         let mut spelled = [0; 20];
         let member = member.bytes(&mut spelled);
         result
@@ -310,12 +385,18 @@ fn count(call: &mut Call<'_, '_>, operation: Operation) -> Result<(), CommandErr
         let given = u64::try_from(given).map_err(|_| CommandError::Fixed(NEGATIVE))?;
         limit = if given == 0 { u64::MAX } else { given };
     }
-    let mut count = 0;
-    let sets = sources(call, 2..last)?;
-    walk(&sets, operation, |_| {
-        count += 1;
-        Ok(count < limit)
-    })?;
-    call.reply.int(count.cast_signed());
-    Ok(())
+    let sources = sources(call, 2..last)?;
+    let say = move |sources: &Sources, reply: &mut resp::Reply| {
+        let mut count: u64 = 0;
+        walk(sources, operation, |_| {
+            count += 1;
+            Ok(count < limit)
+        })?;
+        reply.int(count.cast_signed());
+        Ok(())
+    };
+    if steps(&sources, operation) < LONG_STEPS_MIN {
+        return say(&sources, call.reply);
+    }
+    call.later(move |reply| say(&sources, reply))
 }

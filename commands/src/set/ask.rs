@@ -84,7 +84,7 @@ pub(super) const SMEMBERS: CommandSpec = CommandSpec {
 };
 
 /// From so many elements on a reply is made after unlocking: some 10 µs of work.
-const LONG_LEN_MIN: u64 = 1_000;
+pub(super) const LONG_LEN_MIN: u64 = 1_000;
 
 fn smembers(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let key = call.key(1);
@@ -123,12 +123,25 @@ pub(super) const SSCAN: CommandSpec = CommandSpec {
 };
 
 fn sscan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
-    let mut walk = Walk::parse(call.args, &[])?;
+    // Redis looks at the key before it reads the options.
+    Walk::check_cursor(call.args)?;
     let key = call.key(1);
-    let Some(set) = call.unit.read_as::<Set>(key)? else {
-        walk.reply(0, call.reply);
+    let Some(set) = call.unit.pin::<Set>(key)? else {
+        Walk::nothing(call.reply);
         return Ok(());
     };
+    let walk = Walk::parse(call.args, &[])?;
+    if (walk.count as u64).min(set.len()) < LONG_LEN_MIN {
+        say_step(walk, &set, call.reply);
+        return Ok(());
+    }
+    call.later(move |reply| {
+        say_step(walk, &set, reply);
+        Ok(())
+    })
+}
+
+fn say_step(mut walk: Walk, set: &Set, reply: &mut resp::Reply) {
     let (cursor, count) = (walk.cursor, walk.count);
     let next = set.scan(cursor, count, |member| {
         let mut spelled = [0; 20];
@@ -137,6 +150,5 @@ fn sscan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
             walk.show(member);
         }
     });
-    walk.reply(next, call.reply);
-    Ok(())
+    walk.reply(next, reply);
 }

@@ -116,19 +116,18 @@ fn smove(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         call.reply.int(i64::from(is_there));
         return Ok(());
     }
-    // Into the destination first: that is what may be refused.
+    // What may be refused comes first, apart from a place for the key itself.
     let added = match call.unit.slot(destination) {
-        Slot::Vacant(at) => {
-            let mut set = Set::for_members(member, 1, limits);
-            set.add(member, limits)?;
-            at.insert(set, None)?;
-            true
-        }
-        Slot::Occupied(mut at) => at.edit(|set: &mut Set| {
+        Slot::Vacant(_) => None,
+        Slot::Occupied(mut at) => Some(at.edit(|set: &mut Set| {
             let added = set.add(member, limits)?;
             Ok::<_, CommandError>((added, added))
-        })?,
+        })?),
     };
+    let mut fresh = Set::for_members(member, 1, limits);
+    if added.is_none() {
+        fresh.add(member, limits)?;
+    }
     let Slot::Occupied(mut at) = call.unit.slot(source) else {
         unreachable!("it has been read")
     };
@@ -141,7 +140,10 @@ fn smove(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         call.remove_emptied(source);
     }
     call.unit.dirty(1);
-    if added {
+    if added.is_none() {
+        call.store_result(destination, Some(fresh))?;
+    }
+    if added != Some(false) {
         call.unit.dirty(1);
         call.unit
             .notify(EventClass::SET, "sadd", destination.bytes());

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use store::{Container, EventClass, Set, Slot};
 
+use super::ask::LONG_LEN_MIN;
 use crate::args::integer;
 use crate::generic::write_element;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
@@ -56,8 +57,8 @@ fn spop(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     if wanted == 0 {
         return Ok(());
     }
-    let randoms: Vec<u64> = (0..wanted).map(|_| call.unit.random()).collect();
     let is_all = count.is_some() && wanted == size;
+    let mut draws = Draws(call.unit.random());
     let Slot::Occupied(mut at) = call.unit.slot(key) else {
         unreachable!("it has been read")
     };
@@ -68,26 +69,45 @@ fn spop(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
             set.iter().for_each(|member| write_element(member, reply));
             return Ok((popped, true));
         }
-        for random in randoms {
-            let member = set.random(random).expect("fewer are popped than there are");
-            write_element(member, reply);
-            let member = member.to_vec();
-            set.remove(&member);
+        for _ in 0..wanted {
+            let member = set.pop(draws.next());
+            let member = member.expect("fewer are popped than there are");
+            reply.bulk(&member);
             popped.push(member);
         }
         Ok::<_, CommandError>((popped, true))
     })?;
     call.unit.notify(EventClass::SET, "spop", key.bytes());
-    if wanted == size {
+    if is_all {
         call.unit.log(&[b"DEL", key.bytes()]);
-        call.remove_emptied(key);
     } else if call.unit.logging() {
-        let mut words: Vec<&[u8]> = vec![b"SREM", key.bytes()];
-        words.extend(popped.iter().map(Vec::as_slice));
-        call.unit.log(&words);
+        for popped in popped.chunks(LOGGED_MAX) {
+            let mut words: Vec<&[u8]> = vec![b"SREM", key.bytes()];
+            words.extend(popped.iter().map(Vec::as_slice));
+            call.unit.log(&words);
+        }
+    }
+    if wanted == size {
+        call.remove_emptied(key);
     }
     call.unit.dirty(wanted);
     Ok(())
+}
+
+/// One logged SREM names no more members than this, so that no reader of the log meets a command
+/// of millions of words.
+const LOGGED_MAX: usize = 1_024;
+
+/// Random numbers that follow from one (splitmix64, Steele and others 2014).
+struct Draws(u64);
+
+impl Draws {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
 }
 
 fn positive(word: &[u8]) -> Result<u64, CommandError> {
@@ -131,54 +151,54 @@ fn srandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         }
         return Ok(());
     };
-    let reply = &mut *call.reply;
-    let set: &Set = &set;
-    let mut draw = || random_member(set, call.unit.random());
-    match count {
-        None => {
-            let (member, spelled) = (draw(), &mut [0; 20]);
-            reply.bulk(member.bytes(spelled));
-        }
-        Some(..=-1) => {
-            let wanted = count.unwrap_or(0).unsigned_abs();
-            if wanted > REPEATS_MAX {
-                return Err(CommandError::Refused);
-            }
-            let length = usize::try_from(wanted).expect("it is below 32 bits");
-            reply.array(length);
-            for _ in 0..wanted {
-                write_element(draw(), reply);
-            }
-        }
-        Some(count) => {
-            let wanted = count.unsigned_abs().min(set.len());
-            reply.array(usize::try_from(wanted).expect("its members are in memory"));
-            show_different(set, wanted, draw, reply);
-        }
+    let mut draws = Draws(call.unit.random());
+    let Some(count) = count else {
+        let member = set.random(draws.next());
+        write_element(member.expect("no key holds an empty set"), call.reply);
+        return Ok(());
+    };
+    if count < 0 && count.unsigned_abs() > REPEATS_MAX {
+        return Err(CommandError::Refused);
     }
-    Ok(())
+    let shown = move |set: &Set, reply: &mut resp::Reply| {
+        if count < 0 {
+            show_repeatedly(set, count.unsigned_abs(), draws, reply);
+        } else {
+            show_different(set, count.unsigned_abs().min(set.len()), draws, reply);
+        }
+    };
+    let wanted = if count < 0 { u64::MAX } else { set.len() };
+    if count.unsigned_abs().min(wanted) < LONG_LEN_MIN {
+        shown(&set, call.reply);
+        return Ok(());
+    }
+    call.later(move |reply| {
+        shown(&set, reply);
+        Ok(())
+    })
 }
 
 /// More repeated members than this would fill the memory of any machine: at least 2 GiB of reply.
 const REPEATS_MAX: u64 = 1 << 28;
 
-fn random_member(set: &Set, random: u64) -> collections::listpack::Element<'_> {
-    set.random(random).expect("no key holds an empty set")
+fn show_repeatedly(set: &Set, wanted: u64, mut draws: Draws, reply: &mut resp::Reply) {
+    reply.array(usize::try_from(wanted).expect("it is below 32 bits"));
+    for _ in 0..wanted {
+        let member = set.random(draws.next());
+        write_element(member.expect("no key holds an empty set"), reply);
+    }
 }
 
 /// Shows `wanted` different members: all of them, or by drawing until there are enough, or, when that
 /// would draw many in vain, by leaving out those that are drawn.
-fn show_different<'s>(
-    set: &'s Set,
-    wanted: u64,
-    mut draw: impl FnMut() -> collections::listpack::Element<'s>,
-    reply: &mut resp::Reply,
-) {
+fn show_different(set: &Set, wanted: u64, mut draws: Draws, reply: &mut resp::Reply) {
+    reply.array(usize::try_from(wanted).expect("its members are in memory"));
     let is_most = wanted > set.len() / 3;
     let drawn_max = if is_most { set.len() - wanted } else { wanted };
     let mut drawn = BTreeSet::new();
     while (drawn.len() as u64) < drawn_max {
-        drawn.insert(draw().to_vec());
+        let member = set.random(draws.next());
+        drawn.insert(member.expect("no key holds an empty set").to_vec());
     }
     if !is_most {
         drawn.iter().for_each(|member| reply.bulk(member));

@@ -225,6 +225,16 @@ impl Set {
         }
     }
 
+    /// Removes a member, each with the same chance, chosen by a random number.
+    pub fn pop(&mut self, random: u64) -> Option<Vec<u8>> {
+        if let Form::Table(dict) = &mut self.form {
+            return dict.pop_random(random, |item| item.key.to_vec());
+        }
+        let member = self.random(random)?.to_vec();
+        self.remove(&member);
+        Some(member)
+    }
+
     /// All members, in the order of the form.
     pub fn iter(&self) -> impl Iterator<Item = Element<'_>> {
         let (ints, pack, dict) = match &self.form {
