@@ -176,6 +176,9 @@ pub struct Settings {
     pub databases: u32,
     /// Whether access clocks count frequency (`maxmemory-policy *-lfu`) instead of time.
     pub lfu: bool,
+    /// Whether Redis would keep one object of each small integer for all keys: without `maxmemory`, or
+    /// under a policy that wants no access clock (OBJECT REFCOUNT).
+    pub shares_integers: bool,
     /// `lazyfree-lazy-user-flush`: FLUSHALL without a word frees in the background.
     pub lazy_user_flush: bool,
     /// `lazyfree-lazy-user-del`: DEL frees in the background as UNLINK does.

@@ -50,6 +50,7 @@ impl Bench {
             string_bytes_max: 512 << 20,
             databases: 16,
             lfu: false,
+            shares_integers: true,
             lazy_user_flush: false,
             lazy_user_del: false,
             lazy_expire: false,

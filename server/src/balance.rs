@@ -3,7 +3,7 @@
 //!   used = startup + clients + tables + dataset
 //!          └──────── overhead ───────┘
 //!
-//! `used` is the allocator's count to the byte; `startup` what was in use before the first client came;
+//! `used` is the allocator's count to the byte, less what the containers' arenas keep ready for the next; `startup` what was in use before the first client came;
 //! `clients` what connections say they hold; `tables` the structure of the keyspace's tables, without
 //! the entries. What is left is data, so whatever nobody has accounted for shows there.
 //!
@@ -38,7 +38,8 @@ pub(crate) struct Balance {
 impl Balance {
     /// Takes all figures, one after the other.
     pub(crate) fn take(server: &Server, clients: &[Arc<Client>]) -> Balance {
-        let used = os::alloc::used_bytes_exact();
+        let idle = store::Store::idle_bytes();
+        let used = os::alloc::used_bytes_exact().saturating_sub(idle);
         let store = &server.store;
         Balance {
             used,

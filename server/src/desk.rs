@@ -35,6 +35,10 @@ pub struct Desk {
     pub(crate) clock_is_stale: bool,
     /// `os::clock::ticks` when the last command ended: where the next one begins.
     pub(crate) tick: u64,
+    /// More memory is in use than allowed: the turn's end goes on making room.
+    pub(crate) evicts: bool,
+    /// The best victims that this worker has seen.
+    pub(crate) pool: store::EvictionPool,
     /// From this duration on, ns, the slow log or the latency monitor may want a command.
     pub(crate) slow_ns: u64,
     /// What the commands of the unit that is at work have left for after its unlocking (E2 of
@@ -60,6 +64,8 @@ impl Desk {
             has_letters: false,
             unsilenced: Vec::new(),
             clock_is_stale: false,
+            evicts: false,
+            pool: store::EvictionPool::default(),
             unsaid: Vec::new(),
         }
     }

@@ -29,6 +29,7 @@ use crate::blocking;
 use crate::clients::Client;
 use crate::connection::Wait;
 use crate::desk::Desk;
+use crate::evict::Room;
 use crate::execute::{self, Ran};
 use crate::live::Protected;
 use crate::log;
@@ -212,12 +213,15 @@ impl Engine<'_> {
         if command.is_protected || !session.authenticated || session.multi.is_some() {
             self.check_rare(seat, command)?;
         }
-        if self.desk.live.maxmemory > 0 {
+        if self.desk.live.maxmemory > 0 && self.room() == Room::None {
             let queued = seat.session.multi.as_ref().map_or(0, |multi| multi.flags);
             let is_exec = command.special == Special::Exec;
-            let denies =
-                flags.meets(Flags::DENY_OOM) || (is_exec && queued & Flags::DENY_OOM.0 != 0);
-            if denies && os::alloc::used_bytes() > self.desk.live.maxmemory {
+            // A queue takes memory as well, whatever is queued.
+            let queues = seat.session.in_multi() && command.special == Special::None;
+            if queues
+                || flags.meets(Flags::DENY_OOM)
+                || (is_exec && queued & Flags::DENY_OOM.0 != 0)
+            {
                 return Err(OOM);
             }
         }

@@ -28,6 +28,7 @@ mod connection;
 pub mod crash;
 pub mod desk;
 mod dispatch;
+pub mod evict;
 mod execute;
 pub mod info;
 mod input;

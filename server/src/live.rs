@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use store::EventClass;
+use store::{EventClass, EvictionPolicy, Lazy};
 
 /// `client-output-buffer-limit` of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +98,14 @@ pub struct Live {
     pub settings: commands::Settings,
     /// `maxmemory`, bytes; 0: no limit.
     pub maxmemory: u64,
+    /// `maxmemory-policy`; `None` for `noeviction`.
+    pub maxmemory_policy: Option<EvictionPolicy>,
+    /// `maxmemory-samples`.
+    pub maxmemory_samples: usize,
+    /// `maxmemory-eviction-tenacity`.
+    pub maxmemory_eviction_tenacity: u32,
+    /// The `lazyfree-lazy-*` switches that the store obeys.
+    pub lazy: Lazy,
     /// `maxclients`.
     pub maxclients: u64,
     /// `timeout`; `None` for 0.
@@ -173,6 +181,7 @@ impl Default for Live {
                 string_bytes_max: 512 * MIB,
                 databases: 16,
                 lfu: false,
+                shares_integers: true,
                 lazy_user_flush: false,
                 lazy_user_del: false,
                 lazy_expire: false,
@@ -182,6 +191,10 @@ impl Default for Live {
                 limits: commands::Limits::default(),
             },
             maxmemory: 0,
+            maxmemory_policy: None,
+            maxmemory_samples: 5,
+            maxmemory_eviction_tenacity: 10,
+            lazy: Lazy::default(),
             maxclients: 10_000,
             timeout: None,
             new_connections_per_turn: 10,

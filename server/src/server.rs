@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use store::{AccessPolicy, Store};
+use store::{AccessPolicy, EvictionOrder, Store};
 
 use crate::blocking::Blockings;
 use crate::clients::{Client, Clients};
 use crate::config::Config;
 use crate::crash::Current;
+use crate::evict::Exceeded;
 use crate::latency::LatencyMonitor;
 use crate::listen::Listening;
 use crate::live::Live;
@@ -114,6 +115,8 @@ pub struct Server {
     pub reply_tuning: ReplyTuning,
     /// Bytes that were in use before the first client came: INFO's `used_memory_startup`.
     pub startup_bytes: AtomicU64,
+    /// Time with more memory in use than `maxmemory`.
+    pub exceeded: Exceeded,
     live: ArcSwap<Live>,
     statistics: ArcSwap<Statistics>,
 }
@@ -169,6 +172,7 @@ impl Server {
             list_plain_bytes: AtomicUsize::new(0),
             reply_tuning: ReplyTuning::default(),
             startup_bytes: AtomicU64::new(0),
+            exceeded: Exceeded::default(),
             statistics: ArcSwap::from_pointee(Statistics::new(start.workers, commands.all().len())),
             live: ArcSwap::from_pointee(Live::default()),
             commands,
@@ -189,14 +193,16 @@ impl Server {
     pub fn set_live(&self, mut live: Live) {
         // Relaxed: a switch by itself.
         live.settings.limits.list_plain_bytes = self.list_plain_bytes.load(Ordering::Relaxed);
-        self.store.set_access_policy(if live.settings.lfu {
-            AccessPolicy::Lfu {
-                log_factor: live.settings.lfu_log_factor,
-                decay_minutes: live.settings.lfu_decay_minutes,
-            }
-        } else {
-            AccessPolicy::Lru
-        });
+        self.store
+            .set_access_policy(match live.maxmemory_policy.map(|policy| policy.order) {
+                Some(EvictionOrder::Lfu) => AccessPolicy::Lfu {
+                    log_factor: live.settings.lfu_log_factor,
+                    decay_minutes: live.settings.lfu_decay_minutes,
+                },
+                Some(EvictionOrder::Lrm) => AccessPolicy::Lrm,
+                _ => AccessPolicy::Lru,
+            });
+        self.store.set_lazy(live.lazy);
         self.slowlog.set_len_max(live.slowlog_len_max);
         self.store.set_event_classes(live.events.gathered());
         self.tracking.set_keys_max(live.tracking_keys_max);
@@ -216,6 +222,7 @@ impl Server {
         let fresh = Statistics::new(self.start.workers, self.commands.all().len());
         self.statistics.store(Arc::new(fresh));
         self.store.reset_stats();
+        self.exceeded.reset();
         *self.rates.lock() = Rates::default();
     }
 

@@ -107,6 +107,13 @@ const EFFECTS: &[(&str, Seen)] = &[
     ),
     ("maxmemory", Here),
     ("maxmemory-policy", Here),
+    ("maxmemory-samples", Unit("store/tests/evict.rs")),
+    ("maxmemory-eviction-tenacity", Unit("server/src/evict.rs")),
+    ("lazyfree-lazy-eviction", Here),
+    ("lazyfree-lazy-expire", Here),
+    ("lazyfree-lazy-server-del", Here),
+    ("lazyfree-lazy-user-del", Here),
+    ("lazyfree-lazy-user-flush", Here),
     ("lfu-decay-time", Time),
     ("lfu-log-factor", Here),
     ("rdbcompression", Here),
@@ -411,6 +418,67 @@ fn writes_are_refused_over_the_memory_limit() {
         &mut client,
         &[("CONFIG SET maxmemory 0", "+OK"), ("SET k v", "+OK")],
     );
+}
+
+/// Who frees is the same whatever the switches say; what is counted is not.
+#[test]
+fn what_goes_lazily_is_counted() {
+    let server = start("");
+    let mut client = server.connect();
+    let freed = |client: &mut Client| -> u64 {
+        until("the free thread comes to its end", || {
+            field(client, "memory", "lazyfree_pending_objects") == "0"
+        });
+        field(client, "memory", "lazyfreed_objects")
+            .parse()
+            .expect("a number")
+    };
+    let members: Vec<String> = (0..200).map(|i| format!("member:{i}")).collect();
+    let fill = format!("SADD big {}", members.join(" "));
+    let ways: [(&str, &[&str]); 5] = [
+        ("lazyfree-lazy-user-del", &["DEL big"]),
+        ("lazyfree-lazy-server-del", &["SET big v", "DEL big"]),
+        ("lazyfree-lazy-expire", &["PEXPIRE big 1", "TYPE big"]),
+        ("lazyfree-lazy-user-flush", &["FLUSHALL"]),
+        (
+            "lazyfree-lazy-eviction",
+            &[
+                "CONFIG SET maxmemory-policy allkeys-random maxmemory 1",
+                "PING",
+                "CONFIG SET maxmemory 0",
+            ],
+        ),
+    ];
+    for (switch, commands) in ways {
+        let mut counted = Vec::new();
+        for on in ["no", "yes"] {
+            check(&mut client, &[("CONFIG RESETSTAT", "+OK")]);
+            check(
+                &mut client,
+                &[(format!("CONFIG SET {switch} {on}").as_str(), "+OK")],
+            );
+            assert_eq!(client.line(&fill), ":200", "{switch}");
+            for command in commands {
+                client.line(command);
+                // A deadline of a millisecond has passed.
+                std::thread::sleep(Duration::from_millis(3));
+            }
+            until("the key is gone", || client.line("EXISTS big") == ":0");
+            counted.push(freed(&mut client));
+        }
+        check(
+            &mut client,
+            &[(format!("CONFIG SET {switch} no").as_str(), "+OK")],
+        );
+        assert_eq!(counted, [0, 1], "{switch}");
+    }
+}
+
+/// A field of INFO.
+fn field(client: &mut Client, section: &str, name: &str) -> String {
+    let text = client.line(&format!("INFO {section}"));
+    let at = text.find(&format!("{name}:")).expect("the field is there") + name.len() + 1;
+    text[at..].split('\r').next().expect("a value").to_owned()
 }
 
 #[test]

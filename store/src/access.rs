@@ -20,6 +20,8 @@ use crate::sync::{AtomicU64, Relaxed};
 pub enum AccessPolicy {
     /// The time of the last access.
     Lru,
+    /// The time of the last change.
+    Lrm,
     /// How often, on a logarithmic scale, fading with time.
     Lfu {
         /// `lfu-log-factor`: how hard it is to get to 255.
@@ -53,7 +55,7 @@ impl AccessPolicy {
     /// The clock of a key that comes into being.
     pub(crate) fn fresh(self, now_ms: i64) -> u32 {
         match self {
-            AccessPolicy::Lru => seconds(now_ms),
+            AccessPolicy::Lru | AccessPolicy::Lrm => seconds(now_ms),
             AccessPolicy::Lfu { .. } => (minutes(now_ms) << 8) | LFU_START,
         }
     }
@@ -62,6 +64,7 @@ impl AccessPolicy {
     pub(crate) fn touched(self, old: u32, now_ms: i64, random: impl FnOnce() -> u64) -> u32 {
         match self {
             AccessPolicy::Lru => seconds(now_ms),
+            AccessPolicy::Lrm => old,
             AccessPolicy::Lfu { log_factor, .. } => {
                 let counter = u32::from(self.frequency(old, now_ms));
                 // The chance is one in `odds`: no floating point, no bias worth the name.
@@ -75,15 +78,21 @@ impl AccessPolicy {
     /// The clock of a key whose value is replaced: a frequency is the key's, a time is not.
     pub(crate) fn replaced(self, old: u32, now_ms: i64) -> u32 {
         match self {
-            AccessPolicy::Lru => seconds(now_ms),
+            AccessPolicy::Lru | AccessPolicy::Lrm => seconds(now_ms),
             AccessPolicy::Lfu { .. } => old,
         }
+    }
+
+    /// The clock of a key whose value has been changed in place, if that moves it.
+    #[inline]
+    pub(crate) fn modified(self, now_ms: i64) -> Option<u32> {
+        (self == AccessPolicy::Lrm).then(|| seconds(now_ms))
     }
 
     /// The clock of a key whose past is known, if this kind of clock can say it.
     pub(crate) fn seen(self, seen: Seen, now_ms: i64) -> Option<u32> {
         match (self, seen) {
-            (AccessPolicy::Lru, Seen::IdleSeconds(idle)) => {
+            (AccessPolicy::Lru | AccessPolicy::Lrm, Seen::IdleSeconds(idle)) => {
                 // What is longer ago than the clock remembers is as long ago as it can say.
                 let idle = u32::try_from(idle).unwrap_or(CLOCK_MASK).min(CLOCK_MASK);
                 Some(seconds(now_ms).wrapping_sub(idle) & CLOCK_MASK)
@@ -108,7 +117,7 @@ impl AccessPolicy {
     }
 }
 
-/// Seconds since the last access under LRU; right up to half a year.
+/// Seconds since the last access under LRU, the last change under LRM; right up to half a year.
 pub(crate) fn idle_seconds(clock: u32, now_ms: i64) -> u64 {
     u64::from(seconds(now_ms).wrapping_sub(clock) & CLOCK_MASK)
 }
@@ -123,7 +132,7 @@ fn minutes(now_ms: i64) -> u32 {
 
 /// The policy as all workers read it: one word.
 ///
-/// `[1 bit: LFU][31 bits: log factor][32 bits: decay minutes]`
+/// `[1 bit: LFU][31 bits: log factor][32 bits: decay minutes]`; 0 is LRU, 1 is LRM.
 #[derive(Debug)]
 pub(crate) struct PolicyCell(AtomicU64);
 
@@ -135,6 +144,7 @@ impl PolicyCell {
     pub(crate) fn set(&self, policy: AccessPolicy) {
         let word = match policy {
             AccessPolicy::Lru => 0,
+            AccessPolicy::Lrm => 1,
             AccessPolicy::Lfu {
                 log_factor,
                 decay_minutes,
@@ -150,6 +160,7 @@ impl PolicyCell {
         // Relaxed: see `set`.
         match self.0.load(Relaxed) {
             0 => AccessPolicy::Lru,
+            1 => AccessPolicy::Lrm,
             word => AccessPolicy::Lfu {
                 log_factor: (word >> 32) as u32 & 0x7fff_ffff,
                 decay_minutes: word as u32,
@@ -175,6 +186,16 @@ mod tests {
             let clock = AccessPolicy::Lru.fresh(begin);
             assert_eq!(idle_seconds(clock, begin + 77_999), 77);
         }
+    }
+
+    #[test]
+    fn lrm_moves_with_changes_alone() {
+        let clock = AccessPolicy::Lrm.fresh(5_000);
+        assert_eq!(AccessPolicy::Lrm.touched(clock, 60_000, || 0), clock);
+        let after = AccessPolicy::Lrm.modified(60_000).expect("a change");
+        assert_eq!(idle_seconds(after, 61_000), 1);
+        assert_eq!(AccessPolicy::Lru.modified(60_000), None);
+        assert_eq!(LFU.modified(60_000), None);
     }
 
     #[test]
@@ -205,6 +226,7 @@ mod tests {
                 log_factor: 0,
                 decay_minutes: 0,
             },
+            AccessPolicy::Lrm,
             AccessPolicy::Lru,
         ] {
             cell.set(policy);
@@ -228,6 +250,10 @@ mod tests {
             200
         );
         assert_eq!(LFU.seen(Seen::IdleSeconds(1), now_ms), None);
+        assert_eq!(
+            AccessPolicy::Lrm.seen(Seen::IdleSeconds(9), now_ms),
+            AccessPolicy::Lru.seen(Seen::IdleSeconds(9), now_ms)
+        );
         assert_eq!(AccessPolicy::Lru.seen(Seen::Frequency(1), now_ms), None);
     }
 }

@@ -160,6 +160,17 @@ impl Counts {
         }
     }
 
+    /// Keys in a shard, of all databases; only those with a deadline, if `volatile`. Needs no lock, and
+    /// may be out of date at once.
+    pub(crate) fn fitting(&self, shards: &Shards, shard: usize, volatile: bool) -> u64 {
+        let of = |count: &Count| {
+            let (keys, deadlines, ..) = count.read();
+            u64::from(if volatile { deadlines } else { keys })
+        };
+        let rest = self.rest.iter().filter_map(|counts| counts.get());
+        of(&shards.outside(shard).count) + rest.map(|counts| of(&counts[shard])).sum::<u64>()
+    }
+
     /// Whether `db` has ever had a key.
     fn is_born(&self, db: u32) -> bool {
         db.checked_sub(1)

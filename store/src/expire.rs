@@ -134,6 +134,7 @@ impl Unit<'_> {
             self.remove_doomed();
             let fields = self.expire_lapsing(left);
             hold.expired += fields.expired;
+            self.give_back(shard, db);
             if !visit.finished || !fields.finished {
                 hold.finished = false;
                 break;

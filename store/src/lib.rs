@@ -12,6 +12,7 @@ mod counts;
 mod entry;
 mod error;
 mod event;
+mod evict;
 mod expire;
 mod gate;
 mod key;
@@ -38,9 +39,13 @@ pub use counts::DbSize;
 pub use entry::{EntryRef, IN_PLACE_BYTES_MAX};
 pub use error::{Busy, Refused, WrongType};
 pub use event::{Event, EventClass, Events};
+pub use evict::{
+    Eviction, EvictionEnd, EvictionLimits, EvictionOrder, EvictionPolicy, EvictionPool,
+};
 pub use expire::{Cycle, CycleLimits};
 pub use gate::Gates;
 pub use key::{Key, Spot, element_hashing};
+pub use lazy::Lazy;
 pub use log::{LogReader, Merge};
 pub use plan::{Done, Freeing, Plan, Turn};
 pub use scratch::Scratch;

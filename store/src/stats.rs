@@ -12,6 +12,7 @@ pub(crate) enum Figure {
     ExpiredFields,
     /// Runs of the active expire cycle that ended because their time was over.
     TimeCap,
+    Evicted,
 }
 
 const FIGURES: usize = 5;
@@ -46,6 +47,8 @@ pub struct Stats {
     pub expired_stale_perc: f64,
     /// Runs of the active expire cycle cut short by their time limit.
     pub expired_time_cap_reached: u64,
+    /// Keys removed to make room.
+    pub evicted_keys: u64,
     /// Objects on their way to the free thread.
     pub lazyfree_pending: u64,
     /// Objects that the free thread has freed.
@@ -97,6 +100,7 @@ impl StatRows {
             expired_fields: self.sum(Figure::ExpiredFields),
             expired_stale_perc: f64::from_bits(self.stale_perc.load(Relaxed)),
             expired_time_cap_reached: self.sum(Figure::TimeCap),
+            evicted_keys: self.sum(Figure::Evicted),
             ..Stats::default()
         }
     }

@@ -10,7 +10,7 @@ use crate::error::Busy;
 use crate::event::EventClass;
 use crate::gate::{GateWord, Gates};
 use crate::key::{HashSeed, Key, Spot};
-use crate::lazy::FreeThread;
+use crate::lazy::{FreeThread, Lazy};
 use crate::locks::Shards;
 use crate::log::Log;
 use crate::plan::{Plan, Turn};
@@ -51,6 +51,8 @@ pub struct Store {
     event_classes: AtomicU32,
     tracking: AtomicBool,
     pub(crate) active_expire: AtomicBool,
+    /// `lazyfree-lazy-*`, as [`Lazy`] packs them.
+    lazy: AtomicU32,
     /// Where the next run of the active expire cycle begins.
     pub(crate) expire_shard: AtomicU32,
     half_changed: AtomicBool,
@@ -88,6 +90,7 @@ impl Store {
             event_classes: AtomicU32::new(0),
             tracking: AtomicBool::new(false),
             active_expire: AtomicBool::new(true),
+            lazy: AtomicU32::new(0),
             expire_shard: AtomicU32::new(0),
             half_changed: AtomicBool::new(false),
             databases,
@@ -172,6 +175,19 @@ impl Store {
         }
     }
 
+    /// Bytes that are on their way to the system already, at least: with the free thread.
+    #[must_use]
+    pub fn bytes_to_free(&self) -> u64 {
+        self.free.bytes()
+    }
+
+    /// Bytes that the containers' arenas have from the allocator and hold no data in: what comes next
+    /// is put there.
+    #[must_use]
+    pub fn idle_bytes() -> u64 {
+        collections::table::idle_bytes() as u64
+    }
+
     /// CONFIG RESETSTAT.
     pub fn reset_stats(&self) {
         self.stats.reset();
@@ -202,6 +218,17 @@ impl Store {
     /// How access clocks run (`maxmemory-policy`, `lfu-*`).
     pub fn set_access_policy(&self, policy: AccessPolicy) {
         self.policy.set(policy);
+    }
+
+    /// Which removals are the free thread's work for Redis (`lazyfree-lazy-*`).
+    pub fn set_lazy(&self, lazy: Lazy) {
+        // Relaxed, here and below: the word stands for itself.
+        self.lazy.store(lazy.pack(), Relaxed);
+    }
+
+    /// See [`Store::set_lazy`].
+    pub(crate) fn lazy(&self) -> Lazy {
+        Lazy::unpack(self.lazy.load(Relaxed))
     }
 
     /// DEBUG SET-ACTIVE-EXPIRE.

@@ -88,7 +88,20 @@ pub(crate) fn allocate(layout: Layout) -> Option<NonNull<u8>> {
     }
     let index = mine();
     let units = block_bytes(layout.size()) / UNIT;
-    lock(index).allocate(units as u16, index as u8)
+    let mut arena = lock(index);
+    let block = arena.allocate(units as u16, index as u8);
+    // Relaxed, here and below: a figure; only the lock's holder writes.
+    IDLE[index].store(arena.idle_units, Ordering::Relaxed);
+    block
+}
+
+/// Free units of each arena.
+static IDLE: [AtomicUsize; ARENAS] = [const { AtomicUsize::new(0) }; ARENAS];
+
+/// Bytes that the arenas have from the allocator and that no block uses.
+pub fn idle_bytes() -> usize {
+    let units = |idle: &AtomicUsize| idle.load(Ordering::Relaxed);
+    IDLE.iter().map(units).sum::<usize>() * UNIT
 }
 
 /// Frees a block.
@@ -104,7 +117,9 @@ pub(crate) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     unsafe {
         let head = block.as_ptr().sub(HEAD).cast::<Head>();
         let index = usize::from((*head).arena);
-        lock(index).free(head);
+        let mut arena = lock(index);
+        arena.free(head);
+        IDLE[index].store(arena.idle_units, Ordering::Relaxed);
     }
 }
 
@@ -157,6 +172,8 @@ const _: () = assert!(ARENAS <= u8::MAX as usize && REGION_BYTES / UNIT <= u16::
 struct Arena {
     lists: [*mut Head; LISTS],
     listed: u64,
+    /// Units of all free blocks.
+    idle_units: usize,
 }
 
 // SAFETY: the pointers lead to regions that belong to the arena alone (R4).
@@ -168,6 +185,7 @@ impl Arena {
         Self {
             lists: [null_mut(); LISTS],
             listed: 0,
+            idle_units: 0,
         }
     }
 
@@ -175,13 +193,16 @@ impl Arena {
         debug_assert!(usize::from(units) <= BLOCK_UNITS_MAX);
         let fitting = self.listed >> units << units;
         let block = if fitting == 0 {
-            Self::region(arena)?
+            let block = Self::region(arena)?;
+            self.idle_units += usize::from(REGION_UNITS);
+            block
         } else {
             let block = self.lists[fitting.trailing_zeros() as usize];
             // SAFETY: R3.
             unsafe { self.unlist(block) };
             block
         };
+        self.idle_units -= usize::from(units);
         // SAFETY: R1: the block has at least `units`, and another one or the end behind it.
         unsafe {
             let left = (*block).units - units;
@@ -213,6 +234,7 @@ impl Arena {
                 "freed twice, or written before its start"
             );
             (*block).state = FREE;
+            self.idle_units += usize::from((*block).units);
             let next = after(block);
             if (*next).state == FREE {
                 self.unlist(next);
@@ -230,6 +252,7 @@ impl Arena {
             // region to and fro.
             if (*block).units == REGION_UNITS && !self.lists[LISTS - 1].is_null() {
                 dealloc(block.cast(), REGION);
+                self.idle_units -= usize::from(REGION_UNITS);
                 return;
             }
             (*after(block)).before = (*block).units;
@@ -367,6 +390,7 @@ mod tests {
                 }
             }
         }
+        assert_eq!(units, arena.idle_units, "what is listed is what is idle");
         units
     }
 

@@ -48,6 +48,7 @@ mod snapshot;
 mod ttl;
 
 pub use ahead::Ahead;
+pub use arena::idle_bytes;
 pub use element::Element;
 pub use entry::{Occupied, Slot, Vacant};
 pub use hash::Hash;

@@ -12,6 +12,8 @@ use super::{Element, Table};
 
 /// Draws before counting. An average table accepts one draw in three.
 const DRAWS: usize = 32;
+/// The largest sample: `maxmemory-samples` at its most.
+const SAMPLE_MAX: usize = 64;
 
 /// A stream of numbers out of one random number (SplitMix64, Steele and others, 2014).
 struct Draws(u64);
@@ -44,9 +46,12 @@ impl<E: Element> Table<E> {
         })
     }
 
-    /// Shows `visit` up to `most` entries that lie together at a random place, only those with
-    /// a deadline if `with_ttl`. One segment's worth at most: cheap, and good enough for choosing
-    /// a victim among them, though entries of one segment are not drawn independently.
+    /// Shows `visit` up to `most` entries (64 at the outside) of one segment that is drawn at random,
+    /// only those with a deadline if `with_ttl`: each subset of that size has the same chance. Hash
+    /// decides what lies in a segment, so for choosing a victim they are as good as entries drawn one
+    /// by one, at the price of one search.
+    ///
+    /// A run of neighbouring slots would not do: slots are filled in the order in which entries come.
     pub fn sample(
         &self,
         random: u64,
@@ -59,18 +64,33 @@ impl<E: Element> Table<E> {
         }
         let mut draws = Draws(random);
         let segment = self.fitting_segment(draws.below(self.segments), with_ttl);
-        let len = segment.len();
-        let first = draws.below(len);
+        // Selection sampling (Knuth, volume 2, 3.4.2 S): each slot that fits is taken with the chance
+        // of those still wanted among those still to come.
+        let mut to_come = if with_ttl {
+            segment.ttl()
+        } else {
+            segment.len()
+        };
+        let mut chosen = [0_u16; SAMPLE_MAX];
+        let wanted = most.min(SAMPLE_MAX).min(to_come);
         let mut seen = 0;
-        for slot in (first..len).chain(0..first) {
-            if seen == most {
+        for slot in 0..segment.len() {
+            if seen == wanted {
                 break;
             }
-            if !with_ttl || segment.word(slot).has_ttl() {
-                seen += 1;
-                // SAFETY: in use, and the table is borrowed.
-                visit(unsafe { segment.element(slot) });
+            if with_ttl && !segment.word(slot).has_ttl() {
+                continue;
             }
+            if draws.below(to_come) < wanted - seen {
+                super::probe::prefetch(segment.word(slot).element().as_ptr());
+                chosen[seen] = slot as u16;
+                seen += 1;
+            }
+            to_come -= 1;
+        }
+        for slot in &chosen[..seen] {
+            // SAFETY: in use, and the table is borrowed.
+            visit(unsafe { segment.element(usize::from(*slot)) });
         }
         seen
     }

@@ -116,7 +116,8 @@ fn access(call: &mut Call<'_, '_>) -> Option<Access> {
 /// OBJECT REFCOUNT key
 ///
 /// Values are never shared between keys in a way that a client could see, so it is 1; for small
-/// integers it is what Redis answers, which keeps one object of each for all keys.
+/// integers it is what Redis answers, which keeps one object of each for all keys as long as no eviction
+/// policy wants each key's own clock.
 const REFCOUNT: CommandSpec = CommandSpec {
     name: "refcount",
     summary: "Tells how many references a value has.",
@@ -134,7 +135,9 @@ fn refcount(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         return Ok(());
     };
     let count = match entry.string() {
-        Ok(Str::Int(n)) if (0..SHARED_INTEGERS).contains(&n) => i32::MAX,
+        Ok(Str::Int(n)) if call.settings.shares_integers && (0..SHARED_INTEGERS).contains(&n) => {
+            i32::MAX
+        }
         _ => 1,
     };
     call.reply.int(i64::from(count));

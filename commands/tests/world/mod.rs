@@ -52,6 +52,7 @@ impl World {
             string_bytes_max: 512 << 20,
             databases: DATABASES,
             lfu: false,
+            shares_integers: true,
             lazy_user_flush: false,
             lazy_user_del: false,
             lazy_expire: false,

@@ -97,6 +97,19 @@ pub fn used_bytes_exact() -> u64 {
     u64::try_from(TOTAL.load(Relaxed) + nets).unwrap_or(0)
 }
 
+/// Bytes in use, to the last one where that decides on which side of `limit` they are; elsewhere as
+/// [`used_bytes`], which is cheaper.
+#[must_use]
+pub fn used_bytes_near(limit: u64) -> u64 {
+    let about = used_bytes();
+    let slots = system::claimed(SLOTS);
+    if about.abs_diff(limit) > slots as u64 * STEP.unsigned_abs() as u64 {
+        return about;
+    }
+    let nets: isize = SLOT[..slots].iter().map(|s| s.net.load(Relaxed)).sum();
+    u64::try_from(TOTAL.load(Relaxed) + nets).unwrap_or(0)
+}
+
 /// The most that was ever in use.
 #[must_use]
 pub fn peak_bytes() -> u64 {
@@ -353,6 +366,8 @@ mod tests {
         let before = used_bytes_exact();
         with_block(1 << 20, 4096, |_| {
             assert!(used_bytes_exact() >= before + (1 << 20));
+            assert_eq!(used_bytes_near(before + 20_000), used_bytes_exact());
+            assert_eq!(used_bytes_near(1 << 40), used_bytes());
             let threads: Vec<_> = (0..4)
                 .map(|_| {
                     std::thread::spawn(|| {

@@ -22,9 +22,17 @@ pub(super) fn slot(slots: usize) -> usize {
     if mine == NONE { claim(slots) } else { mine }
 }
 
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+/// How many slots, from the first on, threads have claimed.
+#[inline]
+pub(super) fn claimed(slots: usize) -> usize {
+    // Relaxed: a thread that comes this moment has hardly anything yet.
+    NEXT.load(Relaxed).min(slots)
+}
+
 #[cold]
 fn claim(slots: usize) -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
     // Relaxed: only the number's uniqueness matters.
     let mine = NEXT.fetch_add(1, Relaxed).min(slots - 1);
     MINE.set(mine);

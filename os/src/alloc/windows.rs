@@ -19,6 +19,12 @@ pub(super) fn slot(slots: usize) -> usize {
     (id >> 2) as usize % slots
 }
 
+/// How many slots, from the first on, threads may have: all, because numbers are scattered.
+#[inline]
+pub(super) fn claimed(slots: usize) -> usize {
+    slots
+}
+
 #[inline]
 pub(super) fn add(net: &AtomicIsize, change: isize, _shared: bool) -> isize {
     net.fetch_add(change, Relaxed) + change

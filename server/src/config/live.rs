@@ -4,6 +4,7 @@ use super::row_of;
 use super::value::Value;
 use crate::live::{EventsWanted, Live, OutputLimit, Protected};
 use std::time::Duration;
+use store::{EvictionOrder, EvictionPolicy, Lazy};
 
 /// The values as a snapshot.
 pub(super) fn of(values: &[Value]) -> Live {
@@ -37,8 +38,12 @@ pub(super) fn of(values: &[Value]) -> Live {
         settings: commands::Settings {
             string_bytes_max: unsigned("proto-max-bulk-len"),
             databases: small("databases"),
-            // The policies' numbers are those of their row.
-            lfu: matches!(choice("maxmemory-policy"), 1 | 5),
+            lfu: eviction_policy(choice("maxmemory-policy"))
+                .is_some_and(|policy| policy.order == EvictionOrder::Lfu),
+            shares_integers: unsigned("maxmemory") == 0
+                || eviction_policy(choice("maxmemory-policy")).is_none_or(|policy| {
+                    matches!(policy.order, EvictionOrder::Random | EvictionOrder::Ttl)
+                }),
             lazy_user_flush: flag("lazyfree-lazy-user-flush"),
             lazy_user_del: flag("lazyfree-lazy-user-del"),
             lazy_expire: flag("lazyfree-lazy-expire"),
@@ -48,6 +53,14 @@ pub(super) fn of(values: &[Value]) -> Live {
             limits: limits(values),
         },
         maxmemory: unsigned("maxmemory"),
+        maxmemory_policy: eviction_policy(choice("maxmemory-policy")),
+        maxmemory_samples: usize::try_from(number("maxmemory-samples")).unwrap_or(1),
+        maxmemory_eviction_tenacity: small("maxmemory-eviction-tenacity"),
+        lazy: Lazy {
+            eviction: flag("lazyfree-lazy-eviction"),
+            expire: flag("lazyfree-lazy-expire"),
+            server_del: flag("lazyfree-lazy-server-del"),
+        },
         maxclients: unsigned("maxclients"),
         timeout: seconds("timeout"),
         new_connections_per_turn: usize::try_from(number("max-new-connections-per-cycle"))
@@ -78,6 +91,24 @@ pub(super) fn of(values: &[Value]) -> Live {
         tracking_keys_max: unsigned("tracking-table-max-keys"),
         hide_user_data: flag("hide-user-data-from-log"),
     }
+}
+
+/// The policy by its number in its row.
+fn eviction_policy(number: u32) -> Option<EvictionPolicy> {
+    use EvictionOrder::{Lfu, Lrm, Lru, Random, Ttl};
+    let (volatile, order) = match number {
+        0 => (true, Lru),
+        1 => (true, Lfu),
+        2 => (true, Random),
+        3 => (true, Ttl),
+        4 => (false, Lru),
+        5 => (false, Lfu),
+        6 => (false, Random),
+        8 => (true, Lrm),
+        9 => (false, Lrm),
+        _ => return None,
+    };
+    Some(EvictionPolicy { volatile, order })
 }
 
 /// Where small containers turn large.

@@ -64,16 +64,11 @@ fn keys(page: &mut Page, view: &View<'_>, totals: &Totals) {
         store.expired_time_cap_reached,
     );
     page.field("expire_cycle_cpu_milliseconds", totals.expire_us / 1_000);
-    zeros(
-        page,
-        &[
-            "evicted_keys",
-            "evicted_clients",
-            "evicted_scripts",
-            "total_eviction_exceeded_time",
-            "current_eviction_exceeded_time",
-        ],
-    );
+    page.field("evicted_keys", store.evicted_keys);
+    zeros(page, &["evicted_clients", "evicted_scripts"]);
+    let (total_ms, current_ms) = view.server.exceeded.total_and_current_ms();
+    page.field("total_eviction_exceeded_time", total_ms);
+    page.field("current_eviction_exceeded_time", current_ms);
     page.field("keyspace_hits", store.keyspace_hits);
     page.field("keyspace_misses", store.keyspace_misses);
     let pubsub = &view.server.pubsub;

@@ -187,6 +187,13 @@ impl<'w, D: Driver> Worker<'w, D> {
         }
         let served = self.net.monotonic();
         self.flush();
+        // After what was said has left: output takes memory, too.
+        if self.engine.desk.evicts {
+            self.engine.room();
+            if self.engine.desk.has_letters {
+                self.deliver_letters();
+            }
+        }
         if self.engine.desk.monotonic_ms >= self.cron.next_ms {
             self.run_cron();
         }
@@ -215,6 +222,9 @@ impl<'w, D: Driver> Worker<'w, D> {
             .map_or(until_cron, |&(at, ..)| at - self.engine.desk.monotonic_ms);
         let patience_ms = until_cron.min(until_give_up).max(0);
         let mut patience = Duration::from_millis(patience_ms as u64);
+        if self.engine.desk.evicts {
+            return Duration::ZERO;
+        }
         for &place in &self.parked {
             let Some(connection) = &self.connections[place] else {
                 continue;

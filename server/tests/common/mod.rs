@@ -209,7 +209,7 @@ pub fn request<W: AsRef<[u8]>>(words: &[W]) -> Vec<u8> {
 }
 
 /// Waits until `holds`, at most until the deadline.
-pub fn until(what: &str, holds: impl Fn() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < DEADLINE, "{what}");

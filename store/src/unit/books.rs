@@ -8,24 +8,14 @@ use crate::counts::Count;
 use crate::entry::{Entry, EntryRef};
 use crate::event::EventClass;
 use crate::key::Key;
-use crate::lazy::Trash;
-use crate::plan::Freeing;
+use crate::lazy::{Lazy, Trash, freeing, is_long_to_free};
 use crate::scratch::Scratch;
 use crate::shard::Shard;
 use crate::stats::Figure;
 use crate::store::Store;
-use crate::value::{Container, Object};
+use crate::value::Container;
 use crate::wait::Waiting;
 use crate::watch::Registry;
-
-/// From this many allocations on a value is freed by the free thread, whoever lets it go: freeing
-/// them here would hold up the worker's other clients. The number is Redis's.
-const LONG_EFFORT: u64 = 64;
-
-/// Whether an object is so large that freeing it is the free thread's work.
-fn is_long_to_free(object: &Object) -> bool {
-    object.free_effort() > LONG_EFFORT
-}
 
 /// When the first part of a value expires.
 #[inline]
@@ -35,7 +25,7 @@ pub(super) fn part_deadline(entry: EntryRef<'_>) -> Option<i64> {
 
 /// The books of the shard that a key is in.
 #[derive(Debug)]
-pub(super) struct Books<'u> {
+pub(crate) struct Books<'u> {
     pub(super) store: &'u Store,
     pub(super) scratch: &'u mut Scratch,
     outside: &'u Shard,
@@ -48,7 +38,7 @@ impl Unit<'_> {
     /// The table that `key` is or would be in, and the books of its shard. With `make` the table
     /// comes into being.
     #[inline]
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         key: Key<'_>,
         make: bool,
@@ -78,9 +68,10 @@ impl Unit<'_> {
     /// Lets a container go that has left its key, or a part of one: what is long to free goes to the
     /// free thread.
     pub fn discard<C: Container>(&mut self, container: C) {
-        if container.free_effort() > LONG_EFFORT {
-            let trash = Trash::Object(container.into_object());
-            self.scratch.trash.push((trash, Freeing::Later));
+        let object = container.into_object();
+        if is_long_to_free(&object) {
+            let how = freeing(self.store.lazy().server_del);
+            self.scratch.trash.push((Trash::Object(object), how));
         }
     }
 }
@@ -88,7 +79,7 @@ impl Unit<'_> {
 impl Books<'_> {
     /// Whether an entry's time is over.
     #[inline]
-    pub(super) fn has_expired(&self, entry: EntryRef<'_>) -> bool {
+    pub(crate) fn has_expired(&self, entry: EntryRef<'_>) -> bool {
         entry
             .deadline()
             .is_some_and(|at| self.scratch.state.now_ms > at)
@@ -180,14 +171,14 @@ impl Books<'_> {
     }
 
     /// Lets an entry go that has left its table. What is long to free goes to the free thread,
-    /// after unlocking (U3).
+    /// after unlocking (U3); `lazy` says whether it is counted there.
     #[inline]
-    pub(super) fn discard(&mut self, entry: Option<Entry>) {
+    pub(super) fn discard(&mut self, entry: Option<Entry>, lazy: impl FnOnce(Lazy) -> bool) {
         let Some(entry) = entry else { return };
         let object = entry.view().object();
         if object.is_some_and(|object| is_long_to_free(object)) {
-            let trash = (Trash::Entry(entry), Freeing::Later);
-            self.scratch.trash.push(trash);
+            let how = freeing(lazy(self.store.lazy()));
+            self.scratch.trash.push((Trash::Entry(entry), how));
         }
     }
 
@@ -210,25 +201,50 @@ impl Books<'_> {
 
     /// Removes a key whose time is over: it leaves an event, a DEL in the log, a count.
     #[cold]
-    pub(super) fn expire<'t>(
+    pub(crate) fn expire<'t>(
         &mut self,
         at: table::Occupied<'t, Entry>,
         key: Key<'_>,
     ) -> table::Vacant<'t, Entry> {
         let (entry, place) = self.remove(at, key);
-        self.discard(entry);
+        self.discard(entry, |lazy| lazy.expire);
         let scratch = &mut *self.scratch;
         scratch.changed.last_expired();
         scratch.notify(EventClass::EXPIRED, "expired", key.bytes());
         if scratch.state.recording {
-            scratch
-                .effects
-                .push(scratch.state.db, [&b"DEL"[..], key.bytes()].into_iter());
+            let word: &[u8] = if self.store.lazy().expire {
+                b"UNLINK"
+            } else {
+                b"DEL"
+            };
+            let words = [word, key.bytes()];
+            scratch.effects.push(scratch.state.db, words.into_iter());
         }
         self.store
             .stats
             .add(self.scratch.state.worker, Figure::Expired, 1);
         place
+    }
+
+    /// Removes a key to make room: it leaves an event, a removal in the log, a count.
+    #[cold]
+    pub(crate) fn evict(&mut self, at: table::Occupied<'_, Entry>, key: Key<'_>) {
+        let entry = self.remove(at, key).0;
+        self.discard(entry, |lazy| lazy.eviction);
+        let scratch = &mut *self.scratch;
+        scratch.notify(EventClass::EVICTED, "evicted", key.bytes());
+        if scratch.state.recording {
+            let word: &[u8] = if self.store.lazy().eviction {
+                b"UNLINK"
+            } else {
+                b"DEL"
+            };
+            let words = [word, key.bytes()];
+            scratch.effects.push(scratch.state.db, words.into_iter());
+        }
+        self.store
+            .stats
+            .add(self.scratch.state.worker, Figure::Evicted, 1);
     }
 
     /// Moves an entry's access clock on.

@@ -77,7 +77,7 @@ impl Unit<'_> {
             Some(entry) if is_long_string(&entry) => {
                 books.scratch.trash.push((Trash::Entry(entry), how));
             }
-            gone => books.discard(gone),
+            gone => books.discard(gone, |_| how == Freeing::Later),
         }
         true
     }

@@ -36,7 +36,7 @@ use crate::error::Busy;
 use crate::event::EventClass;
 use crate::gate::Gates;
 use crate::key::Key;
-use crate::plan::{Done, Freeing, Plan, Turn};
+use crate::plan::{Done, Plan, Turn};
 use crate::scratch::{Scratch, State};
 use crate::shard::{Held, Which};
 use crate::store::Store;
@@ -316,13 +316,11 @@ impl<'s> Unit<'s> {
         }
     }
 
+    /// Drops what has been freed; no lock is held.
     #[cold]
-    fn empty_trash(&mut self) {
+    pub(crate) fn empty_trash(&mut self) {
         for (trash, how) in self.scratch.trash.drain(..) {
-            match how {
-                Freeing::Now => drop(trash),
-                Freeing::Later => self.store.free.send(trash),
-            }
+            self.store.free.free(trash, how);
         }
     }
 }

@@ -185,7 +185,7 @@ impl<'u> Occupied<'u> {
             let (deadline, clock) = (entry.deadline(), entry.access().0);
             let entry = Entry::object(self.key.bytes(), object, deadline, clock)?;
             let gone = self.at.replace(entry);
-            self.books.discard(gone);
+            self.books.discard(gone, |_| false);
         }
         let entry = self.at.get_mut().expect("it has just been made ours alone");
         let object = entry.into_object()?.expect("it is a container");
@@ -254,7 +254,7 @@ impl<'u> Occupied<'u> {
     pub fn remove(self) {
         let Occupied { at, key, mut books } = self;
         let gone = books.remove(at, key).0;
-        books.discard(gone);
+        books.discard(gone, |lazy| lazy.server_del);
     }
 
     /// Overwrites the entry with one of the same key.
@@ -271,7 +271,7 @@ impl<'u> Occupied<'u> {
         let parts = (part_deadline(self.at.get()), part_deadline(entry.view()));
         self.books.parts_changed(parts.0, parts.1);
         let gone = self.at.replace(entry);
-        self.books.discard(gone);
+        self.books.discard(gone, |lazy| lazy.server_del);
         if old != new {
             self.books.left(self.key.bytes(), old);
         }
@@ -285,6 +285,10 @@ impl<'u> Occupied<'u> {
 
     #[inline]
     fn changed(&mut self, old: Option<i64>, new: Option<i64>) {
+        let state = &self.books.scratch.state;
+        if let Some(clock) = state.policy.modified(state.now_ms) {
+            self.at.get().set_access(clock);
+        }
         if let Some(number) = self.books.changed(self.key.bytes(), false) {
             self.at.note_write(number);
         }

@@ -141,6 +141,20 @@ impl Unit<'_> {
         self.scratch.doomed = doomed;
     }
 
+    /// Gives the structure of a table back from which this unit has removed the last key. The shard is
+    /// held. A small limit is otherwise eaten up by empty tables: there are a thousand.
+    pub(crate) fn give_back(&mut self, shard: usize, db: u32) {
+        let number = self.scratch.state.number;
+        let (_, data) = self.held.get_mut(shard);
+        if let Some(table) = data.tables.get_mut(db)
+            && table.is_empty()
+        {
+            drop(table.take());
+            // What the segments knew of earlier writes is below this unit's number.
+            table.note_write_everywhere(number);
+        }
+    }
+
     /// Shows one key of the database, all with the same chance. Whether there is one.
     ///
     /// # Errors

@@ -75,6 +75,12 @@ pub trait Container: Sized {
     /// How many allocations freeing it touches, about: what `lazyfree-*` weighs.
     fn free_effort(&self) -> u64;
 
+    /// Empties it piece by piece, calling `pause` between pieces of some thousand allocations: how the
+    /// free thread frees what is large.
+    fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
+        let _ = pause;
+    }
+
     /// The earliest time at which a part of it expires, in milliseconds since 1970.
     fn part_deadline(&self) -> Option<i64> {
         None
@@ -92,6 +98,13 @@ macro_rules! of_container {
             Object::Stream($container) => $body,
         }
     };
+}
+
+/// Whoever lets go last, on whatever thread: what is long to free is freed by the free thread.
+impl Drop for Object {
+    fn drop(&mut self) {
+        crate::lazy::drop_object(self);
+    }
 }
 
 impl Object {
@@ -145,6 +158,16 @@ impl Object {
     #[must_use]
     pub fn free_effort(&self) -> u64 {
         of_container!(self, container => container.free_effort())
+    }
+
+    /// See [`Container::free_in_steps`].
+    pub(crate) fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
+        of_container!(self, container => container.free_in_steps(pause));
+    }
+
+    /// Takes what is in it, and leaves an empty container.
+    pub(crate) fn take(&mut self) -> Object {
+        std::mem::replace(self, Object::Set(Set::of_ints(collections::Intset::new())))
     }
 
     /// See [`Container::part_deadline`].
