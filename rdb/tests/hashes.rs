@@ -43,7 +43,10 @@ fn load(payload: &[u8]) -> Result<Hash, DumpError> {
         seed: 1,
     });
     match rdb::load(payload, &Limits::default())? {
-        Loaded::Object(Object::Hash(hash)) => Ok(hash),
+        Loaded::Object(object) => {
+            let hash = Hash::of(&object).expect("the payload is a hash's");
+            Ok(hash.fork().expect("memory"))
+        }
         other => panic!("{other:?} is no hash"),
     }
 }

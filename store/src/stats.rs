@@ -15,7 +15,7 @@ pub(crate) enum Figure {
     Evicted,
 }
 
-const FIGURES: usize = 5;
+const FIGURES: usize = Figure::Evicted as usize + 1;
 
 /// One worker's figures. Aligned to two lines: workers do not disturb each other.
 #[repr(align(128))]
