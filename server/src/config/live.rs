@@ -35,23 +35,7 @@ pub(super) fn of(values: &[Value]) -> Live {
         _ => None,
     };
     Live {
-        settings: commands::Settings {
-            string_bytes_max: unsigned("proto-max-bulk-len"),
-            databases: small("databases"),
-            lfu: eviction_policy(choice("maxmemory-policy"))
-                .is_some_and(|policy| policy.order == EvictionOrder::Lfu),
-            shares_integers: unsigned("maxmemory") == 0
-                || eviction_policy(choice("maxmemory-policy")).is_none_or(|policy| {
-                    matches!(policy.order, EvictionOrder::Random | EvictionOrder::Ttl)
-                }),
-            lazy_user_flush: flag("lazyfree-lazy-user-flush"),
-            lazy_user_del: flag("lazyfree-lazy-user-del"),
-            lazy_expire: flag("lazyfree-lazy-expire"),
-            rdb_compression: flag("rdbcompression"),
-            lfu_decay_minutes: small("lfu-decay-time"),
-            lfu_log_factor: small("lfu-log-factor"),
-            limits: limits(values),
-        },
+        settings: settings(values),
         maxmemory: unsigned("maxmemory"),
         maxmemory_policy: eviction_policy(choice("maxmemory-policy")),
         maxmemory_samples: usize::try_from(number("maxmemory-samples")).unwrap_or(1),
@@ -109,6 +93,38 @@ fn eviction_policy(number: u32) -> Option<EvictionPolicy> {
         _ => return None,
     };
     Some(EvictionPolicy { volatile, order })
+}
+
+/// What data commands read.
+fn settings(values: &[Value]) -> commands::Settings {
+    let value = |name: &str| &values[row_of(name)];
+    let number = |name: &str| match value(name) {
+        Value::Number(n) => *n,
+        other => panic!("{name} is not a number but {other:?}"),
+    };
+    let unsigned = |name: &str| u64::try_from(number(name)).unwrap_or(0);
+    let small = |name: &str| u32::try_from(number(name)).unwrap_or(u32::MAX);
+    let flag = |name: &str| value(name) == &Value::Bool(true);
+    let policy = match value("maxmemory-policy") {
+        Value::Choice(n) => eviction_policy(*n),
+        other => panic!("a policy expected, not {other:?}"),
+    };
+    commands::Settings {
+        string_bytes_max: unsigned("proto-max-bulk-len"),
+        databases: small("databases"),
+        lfu: policy.is_some_and(|policy| policy.order == EvictionOrder::Lfu),
+        shares_integers: unsigned("maxmemory") == 0
+            || policy.is_none_or(|policy| {
+                matches!(policy.order, EvictionOrder::Random | EvictionOrder::Ttl)
+            }),
+        lazy_user_flush: flag("lazyfree-lazy-user-flush"),
+        lazy_user_del: flag("lazyfree-lazy-user-del"),
+        lazy_expire: flag("lazyfree-lazy-expire"),
+        rdb_compression: flag("rdbcompression"),
+        lfu_decay_minutes: small("lfu-decay-time"),
+        lfu_log_factor: small("lfu-log-factor"),
+        limits: limits(values),
+    }
 }
 
 /// Where small containers turn large.
