@@ -30,6 +30,7 @@ pub mod hyperloglog;
 pub mod keys;
 pub mod list;
 pub mod set;
+pub mod sort;
 pub mod spec;
 pub mod stream;
 pub mod string;
@@ -55,6 +56,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec]] {
         hyperloglog::ROWS,
         list::ROWS,
         set::ROWS,
+        sort::ROWS,
         stream::ROWS,
         string::ROWS,
         zset::ROWS,

@@ -101,11 +101,26 @@ impl Arity {
 pub enum Locks {
     /// The shards of its keys: none, one (narrow) or several.
     Keys,
+    /// The shards of its keys; the wide ticket and every shard if the request names keys by a pattern,
+    /// which are not known beforehand: SORT with BY or GET.
+    UnlessPattern,
     /// The wide ticket and every shard: FLUSHALL, SWAPDB.
     Wide,
     /// None beforehand: the handler visits shards one at a time (SCAN, RANDOMKEY) or takes a cut
     /// (KEYS). Inside EXEC such a command makes the whole unit wide.
     OneByOne,
+}
+
+impl Locks {
+    /// What one request needs: never `UnlessPattern`.
+    #[must_use]
+    pub fn of(self, args: resp::Args<'_>) -> Locks {
+        match self {
+            Locks::UnlessPattern if crate::sort::names_keys_by_pattern(args) => Locks::Wide,
+            Locks::UnlessPattern => Locks::Keys,
+            other => other,
+        }
+    }
 }
 
 /// How a successful write is written to the change log.

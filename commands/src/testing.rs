@@ -97,15 +97,16 @@ impl Bench {
             .iter()
             .map(|key| self.store.key(key).shard())
             .collect();
-        let plan = match spec.locks {
-            Locks::Wide => Plan::Wide,
+        let locks = spec.locks.of(args);
+        let plan = match locks {
+            Locks::Wide | Locks::UnlessPattern => Plan::Wide,
             Locks::OneByOne => Plan::OneByOne,
             Locks::Keys if matches!(spec.keys, Keys::None) => Plan::Nothing,
             Locks::Keys => Plan::Several(&shards),
         };
         let turn = Turn::new(0, 0, self.clock_ms, &mut self.scratch);
         let mut unit = self.store.begin(plan, turn).expect("nobody else is there");
-        if spec.locks == Locks::Keys {
+        if locks == Locks::Keys {
             unit.declare(touched.iter().copied());
         }
         let before = self.reply.mark();

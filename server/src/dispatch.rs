@@ -19,8 +19,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use commands::CommandError;
 use commands::spec::Flags;
+use commands::{Block, CommandError};
 use resp::{Args, OwnedArgs, Proto, Reply};
 use store::{Gates, Plan, Scratch, Spot, Turn};
 
@@ -157,6 +157,7 @@ impl Engine<'_> {
         };
         let command = server.commands.command(id);
         if let Err(error) = self.check(seat, command, args) {
+            seat.session.again = None;
             self.refuse(seat, Some(command), &error);
             return Served::Answered;
         }
@@ -286,7 +287,9 @@ impl Engine<'_> {
         args: Args<'_>,
     ) -> Served {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            if command.needs_unit {
+            if seat.session.again.is_some() {
+                self.run_anew(seat, server, command)
+            } else if command.needs_unit {
                 self.run_in_unit(seat, server, command, args)
             } else {
                 self.run_bare(seat, server, command, args)
@@ -296,6 +299,18 @@ impl Engine<'_> {
             Ok(served) => served,
             Err(_) => self.survive_panic(seat, command),
         }
+    }
+
+    /// A command whose wait was ended for this: its words are those that it waited with, and its time
+    /// goes on.
+    #[cold]
+    fn run_anew(&mut self, seat: &mut Seat<'_>, server: &Arc<Server>, command: &Command) -> Served {
+        let again = seat.session.again.clone().expect("the caller has looked");
+        let served = self.run_in_unit(seat, server, command, again.args.as_args());
+        if !matches!(served, Served::Parked(Wait::Shard | Wait::Gate)) {
+            seat.session.again = None;
+        }
+        served
     }
 
     #[inline]
@@ -352,8 +367,16 @@ impl Engine<'_> {
         if let Ran::Blocks(block) = &ran {
             let proto = seat.reply.proto();
             let (session, client) = (&mut *seat.session, seat.client);
+            let until_ms = match &session.again {
+                Some(before) => before.until_ms,
+                None => block.until_ms,
+            };
+            let block = Block {
+                until_ms,
+                ..(**block).clone()
+            };
             session.blocked =
-                blocking::block(server, &mut unit, client, proto, command, args, block);
+                blocking::block(server, &mut unit, client, proto, command, args, &block);
         }
         if unit.has_ready() {
             blocking::serve(server, &mut self.desk, &mut unit);

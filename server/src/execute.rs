@@ -103,6 +103,9 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
         }
         Err(CommandError::Block(block)) => {
             call.reply.truncate_to(mark);
+            if call.server.monitors.any() && call.session.again.is_none() {
+                tell_monitors(call, command);
+            }
             call.server.current[call.desk.worker].end();
             return Ran::Blocks(block);
         }

@@ -5,6 +5,7 @@
 //! | one key at a fixed place (GET, SET, INCR) | that shard; nothing is collected |
 //! | several keys | their shards |
 //! | `Locks::Wide`, `Locks::OneByOne` | as the row says |
+//! | `Locks::UnlessPattern` (SORT) | wide if the request has a pattern, else its keys' shards |
 //! | EXEC | shards of all queued commands' keys and of the watched keys; wide, when a queued command needs more than keys |
 //! | no key | nothing |
 //!
@@ -104,10 +105,10 @@ pub(crate) fn plan<'p>(
         plan_exec(session, store, commands, shards)
     } else {
         add_keys(command, args, store, shards);
-        command.spec.locks
+        command.spec.locks.of(args)
     };
     match (enough, shards.as_slice()) {
-        (Locks::Wide, _) => Plan::Wide,
+        (Locks::Wide | Locks::UnlessPattern, _) => Plan::Wide,
         (Locks::OneByOne, _) => Plan::OneByOne,
         (Locks::Keys, []) => Plan::Nothing,
         (Locks::Keys, [one]) => Plan::Narrow(*one),
@@ -129,10 +130,11 @@ fn plan_exec(
     };
     for queued in &multi.queue {
         let command = commands.command(queued.command);
-        if command.spec.locks != Locks::Keys {
+        let args = queued.args.as_args();
+        if command.spec.locks.of(args) != Locks::Keys {
             return Locks::Wide;
         }
-        add_keys(command, queued.args.as_args(), store, shards);
+        add_keys(command, args, store, shards);
     }
     Locks::Keys
 }

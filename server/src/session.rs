@@ -76,6 +76,9 @@ pub struct Session {
     pub capa_redirect: bool,
     /// The command that waits for a key, while one does.
     pub blocked: Option<Arc<Blocked>>,
+    /// A wait that was ended so that the command runs anew (`Letter::Again`): its words and its time
+    /// stay what they were.
+    pub again: Option<Arc<Blocked>>,
     /// MONITOR.
     pub monitor: bool,
     /// CLIENT TRACKING.
@@ -103,6 +106,7 @@ impl Session {
             readonly: false,
             capa_redirect: false,
             blocked: None,
+            again: None,
             monitor: false,
             tracking: None,
             is_subscriber: false,

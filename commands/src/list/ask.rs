@@ -3,8 +3,8 @@
 use resp::Reply;
 use store::{Container, List, ListEnd};
 
-use super::not_least;
-use crate::args::{Words, clip, integer, is, ranged_or};
+use super::{not_least, range};
+use crate::args::{Words, integer, is, ranged_or};
 use crate::generic::write_element;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys};
 use crate::{Call, CommandError, LONG_BYTES_MIN};
@@ -88,11 +88,11 @@ fn lrange(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         call.reply.array(0);
         return Ok(());
     };
-    let Some((first, last)) = clip(start, stop, list.len()) else {
+    let Some(shown) = range(start, stop, list.len()) else {
         call.reply.array(0);
         return Ok(());
     };
-    let count = last - first + 1;
+    let (first, count) = (shown.start, shown.end - shown.start);
     if count < LONG_LEN_MIN && !list.is_long(first, count, LONG_BYTES_MIN) {
         write_range(list, first, count, call.reply);
         return Ok(());

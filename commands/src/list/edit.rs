@@ -3,8 +3,8 @@
 use store::{Container, EventClass, List, ListEnd, Slot};
 
 use super::ask::place;
-use super::not_least;
-use crate::args::{clip, integer, is};
+use super::{not_least, range};
+use crate::args::{integer, is};
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
 use crate::{Call, CommandError};
 
@@ -151,7 +151,7 @@ fn ltrim(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     };
     let (gone, removed, is_empty) = at.edit(|list: &mut List| {
         let len = list.len();
-        let kept = clip(start, stop, len).map_or(0..0, |(first, last)| first..last + 1);
+        let kept = range(start, stop, len).unwrap_or(0..0);
         let removed = len - (kept.end - kept.start);
         if kept.is_empty() {
             // The key goes, and the list with it.

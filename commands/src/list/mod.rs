@@ -16,6 +16,8 @@ mod edit;
 mod pop;
 mod push;
 
+use std::ops::Range;
+
 use store::ListEnd;
 
 use crate::CommandError;
@@ -61,6 +63,15 @@ fn end(word: &[u8]) -> Result<ListEnd, CommandError> {
     }
 }
 
+/// The elements from `start` to `stop`, both included, as a list of `len` has them; negative ones count
+/// from the end. `None` when there are none.
+fn range(start: i64, stop: i64, len: u64) -> Option<Range<u64>> {
+    let len = i64::try_from(len).expect("it is in memory");
+    let place = |at: i64| if at < 0 { at.saturating_add(len) } else { at };
+    let (first, last) = (place(start).max(0), place(stop).min(len - 1));
+    (first <= last).then(|| first.unsigned_abs()..last.unsigned_abs() + 1)
+}
+
 /// What popping at an end is called: the event, and the command that stands for it in the log.
 fn pop_names(end: ListEnd) -> (&'static str, &'static [u8]) {
     match end {
@@ -93,5 +104,28 @@ fn not_least(word: &[u8]) -> Result<i64, CommandError> {
              9223372036854775807",
         )),
         value => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        for (start, stop, expected) in [
+            (0, -1, Some(0..5)),
+            (-3, -1, Some(2..5)),
+            (1, 100, Some(1..5)),
+            (-100, -99, None),
+            (0, -6, None),
+            (0, -5, Some(0..1)),
+            (3, 2, None),
+            (5, 9, None),
+            (i64::MIN, i64::MAX, Some(0..5)),
+            (i64::MAX, i64::MIN, None),
+        ] {
+            assert_eq!(range(start, stop, 5), expected, "{start} {stop}");
+        }
     }
 }

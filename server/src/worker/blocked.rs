@@ -89,7 +89,7 @@ impl<D: Driver> Worker<'_, D> {
             && blocked.try_end() == Ending::Ours
         {
             connection.parked = None;
-            connection.session.blocked = None;
+            connection.session.again = connection.session.blocked.take();
             self.forget_wait(place, &blocked);
             self.ready.push_back(place);
         }

@@ -61,6 +61,10 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/pubsubshard",
     "unit/tracking",
     "unit/type/hash",
+    "unit/sort",
+    "unit/type/list",
+    "unit/type/list-2",
+    "unit/type/list-3",
     "unit/type/set",
     "unit/hyperloglog",
 ];
