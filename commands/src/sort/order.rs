@@ -92,12 +92,14 @@ fn compare(a: &Weight, a_element: &[u8], b: &Weight, b_element: &[u8]) -> Orderi
     }
 }
 
-/// A number as C reads one: white space may stand before it, and nothing at all is 0.
+/// A number as Redis 8 reads one: decimal, no white space anywhere; nothing at all is 0.
 fn number(bytes: &[u8]) -> Option<f64> {
     if bytes.is_empty() {
         return Some(0.0);
     }
-    resp::number::parse_f64(bytes.trim_ascii_start()).filter(|number| !number.is_nan())
+    let is_hex = bytes.iter().any(|byte| matches!(byte, b'x' | b'X'));
+    let number = resp::number::parse_f64(bytes).filter(|number| !number.is_nan());
+    number.filter(|_| !is_hex)
 }
 
 #[cfg(test)]
@@ -109,7 +111,9 @@ mod tests {
         for (text, expected) in [
             ("", Some(0.0)),
             ("1.5", Some(1.5)),
-            (" 2", Some(2.0)),
+            (" 2", None),
+            ("0x10", None),
+            ("+5", Some(5.0)),
             ("-inf", Some(f64::NEG_INFINITY)),
             ("2 ", None),
             ("x", None),
