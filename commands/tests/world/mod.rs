@@ -94,8 +94,9 @@ impl World {
             .iter()
             .map(|at| self.store.key(args.get(*at)).shard())
             .collect();
-        let plan = match (spec.locks, &shards[..]) {
-            (Locks::Wide, _) => Plan::Wide,
+        let locks = spec.locks.of(args);
+        let plan = match (locks, &shards[..]) {
+            (Locks::Wide | Locks::UnlessPattern, _) => Plan::Wide,
             (Locks::OneByOne, _) => Plan::OneByOne,
             (Locks::Keys, []) => Plan::Nothing,
             (Locks::Keys, [shard]) => Plan::Narrow(*shard),
@@ -103,14 +104,16 @@ impl World {
         };
         let turn = Turn::new(0, self.db, self.now_ms, &mut self.scratch);
         let mut unit = self.store.begin(plan, turn).expect("nobody else is here");
-        unit.declare(at.iter().map(|at| args.get(*at)));
+        if locks == Locks::Keys {
+            unit.declare(at.iter().map(|at| args.get(*at)));
+        }
         let mut call = Call {
             args,
             lone_key: None,
             unit: &mut unit,
             reply: &mut reply,
             settings: &self.settings,
-            may_block: true,
+            may_block: false,
             later: None,
         };
         let mut result = (spec.run)(&mut call);
