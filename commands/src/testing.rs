@@ -117,7 +117,7 @@ impl Bench {
             unit: unit_ref,
             reply,
             settings: &self.settings,
-            may_block: true,
+            may_block: false,
             later: None,
         };
         let mut result = (spec.run)(&mut call);

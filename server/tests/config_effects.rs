@@ -123,6 +123,7 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("set-max-intset-entries", Here),
     ("set-max-listpack-entries", Here),
     ("set-max-listpack-value", Here),
+    ("list-max-listpack-size", Here),
     ("zset-max-listpack-entries", Here),
     ("zset-max-listpack-value", Here),
 ];
@@ -677,6 +678,30 @@ fn sorted_sets_turn_large_where_that_is_wanted() {
             ("OBJECT ENCODING long", "$skiplist"),
             ("ZUNIONSTORE few 1 few", ":1"),
             ("OBJECT ENCODING few", "$listpack"),
+        ],
+    );
+}
+
+#[test]
+fn small_lists_turn_large_at_their_limit() {
+    let server = start("");
+    let mut client = server.connect();
+    let long = format!("LPUSH long {}", "x".repeat(4_090));
+    check(
+        &mut client,
+        &[
+            ("CONFIG SET list-max-listpack-size 2", "+OK"),
+            ("RPUSH few a b", ":2"),
+            ("OBJECT ENCODING few", "$listpack"),
+            ("RPUSH few c", ":3"),
+            ("OBJECT ENCODING few", "$quicklist"),
+            ("LTRIM few 0 0", "+OK"),
+            ("OBJECT ENCODING few", "$listpack"),
+            (&long, ":1"),
+            ("OBJECT ENCODING long", "$listpack"),
+            ("CONFIG SET list-max-listpack-size -1", "+OK"),
+            ("RPUSH long a", ":2"),
+            ("OBJECT ENCODING long", "$quicklist"),
         ],
     );
 }

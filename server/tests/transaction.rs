@@ -27,8 +27,8 @@ fn commands_are_queued_and_run_together() {
             ("select 1", "+QUEUED"),
             ("get a", "+QUEUED"),
             (
-                "lpush",
-                "-ERR unknown command 'lpush', with args beginning with: ",
+                "nosuch",
+                "-ERR unknown command 'nosuch', with args beginning with: ",
             ),
             (
                 "exec",

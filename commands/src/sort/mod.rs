@@ -229,7 +229,10 @@ fn run(call: &mut Call<'_, '_>, may_store: bool) -> Result<(), CommandError> {
 const LONG_LEN_MIN: u64 = 1_000;
 
 fn is_sortable(object: &Object) -> bool {
-    matches!(object, Object::List(_) | Object::Set(_))
+    matches!(
+        object,
+        Object::List(_) | Object::Set(_) | Object::SortedSet(_)
+    )
 }
 
 /// What is shown: strings, or nothing where a pattern has led to none.
@@ -272,6 +275,7 @@ fn elements(object: &Object) -> Result<Vec<Vec<u8>>, CommandError> {
     match object {
         Object::List(list) => elements.extend(list.iter().map(|element| element.to_vec())),
         Object::Set(set) => elements.extend(set.iter().map(|element| element.to_vec())),
+        Object::SortedSet(set) => elements.extend(set.iter().map(|(_, member)| member.to_vec())),
         _ => return Err(CommandError::WrongType),
     }
     Ok(elements)

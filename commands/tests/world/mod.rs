@@ -12,7 +12,7 @@
 use commands::spec::{CommandSpec, Locks, LogForm};
 use commands::{Call, CommandError, Settings, keys, table};
 use resp::{OwnedArgs, Proto, Reply};
-use store::{EventClass, Merge, Options, Plan, Scratch, Store, Turn};
+use store::{EventClass, Merge, Object, Options, Plan, Scratch, Store, Turn, ValueRef};
 
 /// Databases of a world: few, so that random ones meet.
 pub(crate) const DATABASES: u32 = 4;
@@ -187,14 +187,41 @@ impl World {
                 .iter(db)
                 .filter(|e| e.deadline().is_none_or(|d| at_ms <= d))
             {
-                let value = entry.string().expect("there are only strings");
-                let value = value.bytes(&mut [0; 20]).to_vec();
+                let value = content(entry.value());
                 rows.push((db, entry.key().to_vec(), value, entry.deadline()));
             }
         }
         rows.sort();
         rows
     }
+}
+
+/// A value as bytes, equal for equal values whatever their form.
+fn content(value: ValueRef<'_>) -> Vec<u8> {
+    let object = match value {
+        ValueRef::String(text) => return text.bytes(&mut [0; 20]).to_vec(),
+        ValueRef::Object(object) => object,
+    };
+    let mut parts: Vec<Vec<u8>> = match &**object {
+        Object::List(list) => list.iter().map(|element| element.to_vec()).collect(),
+        Object::Set(set) => set.iter().map(|element| element.to_vec()).collect(),
+        Object::SortedSet(set) => (set.iter())
+            .map(|(score, member)| [&member.to_vec()[..], &score.to_be_bytes()].concat())
+            .collect(),
+        Object::Hash(hash) => (hash.iter())
+            .map(|field| format!("{field:?}").into_bytes())
+            .collect(),
+        Object::Stream(_) => {
+            let mut payload = Vec::new();
+            rdb::dump(value, None, &mut payload);
+            vec![payload]
+        }
+    };
+    if !matches!(**object, Object::List(_)) {
+        parts.sort();
+    }
+    parts.insert(0, format!("{:?}", object.kind()).into_bytes());
+    parts.join(&0)
 }
 
 /// The row of a request, of a subcommand its own.
