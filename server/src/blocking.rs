@@ -14,13 +14,16 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use commands::Block;
 use parking_lot::Mutex;
 use resp::{Args, OwnedArgs, Proto, Reply};
-use store::{Key, Ready, Store, Unit, Waiter};
+use store::{Key, Plan, Ready, Store, Unit, Waiter};
 
 use crate::clients::{Claim, Client, ClientId};
 use crate::desk::Desk;
+use crate::dispatch::Seat;
 use crate::execute::{self, Ran};
 use crate::mailbox::Letter;
+use crate::plan::for_each_key;
 use crate::server::Server;
+use crate::session::Session;
 use crate::table::{Command, CommandId};
 
 const WAITING: u8 = 0;
@@ -161,18 +164,19 @@ impl Blockings {
     }
 }
 
-/// Registers a command that has found nothing, under the locks of its keys. `None` if there is no
-/// memory for its words.
+/// Registers a command that has found nothing, under the locks of its keys. Its session is not blocked
+/// afterwards if there is no memory for its words.
 pub(crate) fn block(
     server: &Server,
     unit: &mut Unit<'_>,
-    client: &Arc<Client>,
-    proto: Proto,
+    seat: &mut Seat<'_>,
     command: &Command,
     args: Args<'_>,
     block: &Block,
-) -> Option<Arc<Blocked>> {
-    let mut args = args.try_to_owned()?;
+) {
+    let Some(mut args) = args.try_to_owned() else {
+        return;
+    };
     if !block.rewrite.is_empty() {
         let mut words: Vec<&[u8]> = args.as_args().iter().collect();
         for (at, word) in &block.rewrite {
@@ -189,21 +193,26 @@ pub(crate) fn block(
             others.push(key);
         }
     }
-    let id = client.id.0;
+    // A command that runs anew has its time from before.
+    let until_ms = match &seat.session.again {
+        Some(before) => before.until_ms,
+        None => block.until_ms,
+    };
+    let id = seat.client.id.0;
     let db = unit.db();
     let waiter = Waiter::new(id, block.kind, block.hears_loss, db, &awaited, &others);
     let blocked = Arc::new(Blocked {
-        client: Arc::clone(client),
+        client: Arc::clone(seat.client),
         command: command.id,
         args,
-        proto,
+        proto: seat.reply.proto(),
         waiter,
-        until_ms: block.until_ms,
+        until_ms,
         state: AtomicU8::new(WAITING),
     });
     unit.wait(&blocked.waiter);
     server.blocked.enter(Arc::clone(&blocked));
-    Some(blocked)
+    seat.session.blocked = Some(blocked);
 }
 
 /// How far a chain of waiters is followed: further ones are for the ticket.
@@ -230,6 +239,37 @@ pub(crate) fn add_waiters(
         let mut others = waiter.others();
         others.all(|other| add_waiters(store, db, other, depth + 1, shards))
     })
+}
+
+/// The plan, and the shards that serving the waiters of the command's keys will need.
+#[cold]
+pub(crate) fn with_waiters<'p>(
+    plan: Plan<'p>,
+    server: &Server,
+    session: &Session,
+    command: &Command,
+    args: Args<'_>,
+    shards: &'p mut Vec<usize>,
+) -> Plan<'p> {
+    let held: &[usize] = match &plan {
+        Plan::Narrow(one) => std::slice::from_ref(one),
+        Plan::Several(several) => several,
+        Plan::Nothing | Plan::Wide | Plan::OneByOne => return plan,
+    };
+    shards.clear();
+    let store = &server.store;
+    let mut enough = true;
+    for_each_key(command, args, session, &server.commands, |word| {
+        enough &= add_waiters(store, session.db, store.key(word), 0, shards);
+    });
+    if !enough {
+        return Plan::Wide;
+    }
+    if shards.iter().all(|shard| held.contains(shard)) {
+        return plan;
+    }
+    shards.extend_from_slice(held);
+    Plan::Several(shards)
 }
 
 /// Serves those who wait for what the unit has made ready, in order.

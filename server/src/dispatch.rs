@@ -19,10 +19,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use commands::CommandError;
 use commands::spec::Flags;
-use commands::{Block, CommandError};
 use resp::{Args, OwnedArgs, Proto, Reply};
-use store::{Gates, Plan, Scratch, Spot, Turn};
+use store::{Gates, Scratch, Spot, Turn};
 
 use crate::admin::{self, AdminCall};
 use crate::blocking;
@@ -33,7 +33,7 @@ use crate::evict::Room;
 use crate::execute::{self, Ran};
 use crate::live::Protected;
 use crate::log;
-use crate::plan::{for_each_key, lone_key, plan};
+use crate::plan::{lone_key, plan};
 use crate::pubsub::Teller;
 use crate::server::Server;
 use crate::session::{Queued, ReplyMode, Session};
@@ -332,7 +332,8 @@ impl Engine<'_> {
             &mut self.shards,
         );
         if server.blocked.any() {
-            plan = with_waiters(plan, server, seat.session, command, args, &mut self.more);
+            plan =
+                blocking::with_waiters(plan, server, seat.session, command, args, &mut self.more);
         }
         let teller = Teller::new(server, self.desk.worker, Some(seat.client.id));
         let turn = Turn {
@@ -365,18 +366,7 @@ impl Engine<'_> {
             client: seat.client,
         });
         if let Ran::Blocks(block) = &ran {
-            let proto = seat.reply.proto();
-            let (session, client) = (&mut *seat.session, seat.client);
-            let until_ms = match &session.again {
-                Some(before) => before.until_ms,
-                None => block.until_ms,
-            };
-            let block = Block {
-                until_ms,
-                ..(**block).clone()
-            };
-            session.blocked =
-                blocking::block(server, &mut unit, client, proto, command, args, &block);
+            blocking::block(server, &mut unit, seat, command, args, block);
         }
         if unit.has_ready() {
             blocking::serve(server, &mut self.desk, &mut unit);
@@ -565,37 +555,6 @@ fn gates_for(command: &Command, session: &Session) -> u64 {
     } else {
         Gates::PAUSE_ALL
     }
-}
-
-/// The plan, and the shards that serving the waiters of the command's keys will need.
-#[cold]
-fn with_waiters<'p>(
-    plan: Plan<'p>,
-    server: &Server,
-    session: &Session,
-    command: &Command,
-    args: Args<'_>,
-    shards: &'p mut Vec<usize>,
-) -> Plan<'p> {
-    let held: &[usize] = match &plan {
-        Plan::Narrow(one) => std::slice::from_ref(one),
-        Plan::Several(several) => several,
-        Plan::Nothing | Plan::Wide | Plan::OneByOne => return plan,
-    };
-    shards.clear();
-    let store = &server.store;
-    let mut enough = true;
-    for_each_key(command, args, session, &server.commands, |word| {
-        enough &= blocking::add_waiters(store, session.db, store.key(word), 0, shards);
-    });
-    if !enough {
-        return Plan::Wide;
-    }
-    if shards.iter().all(|shard| held.contains(shard)) {
-        return plan;
-    }
-    shards.extend_from_slice(held);
-    Plan::Several(shards)
 }
 
 /// Somebody's browser is being used against us; said once a minute at most.
