@@ -67,6 +67,11 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/type/list-3",
     "unit/type/set",
     "unit/hyperloglog",
+    "unit/scan",
+    "unit/dump",
+    "unit/other",
+    "unit/lazyfree",
+    "unit/violations",
 ];
 
 /// Debian packages that the suite needs.
