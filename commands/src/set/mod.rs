@@ -14,6 +14,9 @@ mod ask;
 mod change;
 mod random;
 
+#[cfg(test)]
+mod tests;
+
 use crate::spec::CommandSpec;
 
 /// The family's rows.
