@@ -126,6 +126,8 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("list-max-listpack-size", Here),
     ("zset-max-listpack-entries", Here),
     ("zset-max-listpack-value", Here),
+    ("stream-node-max-bytes", Here),
+    ("stream-node-max-entries", Here),
 ];
 
 #[test]
@@ -554,6 +556,36 @@ fn small_hashes_have_limits() {
             ("OBJECT ENCODING short", "$hashtable"),
         ],
     );
+}
+
+#[test]
+fn nodes_of_streams_have_limits() {
+    let server = start("");
+    let mut client = server.connect();
+    let nodes = |client: &mut common::Client, key: &str| {
+        let info = client.line(&format!("XINFO STREAM {key}"));
+        let keys = info.split("radix-tree-keys :").nth(1).expect("it is told");
+        keys.split(' ').next().expect("a number").to_owned()
+    };
+    check(
+        &mut client,
+        &[("CONFIG SET stream-node-max-entries 2", "+OK")],
+    );
+    for at in 1..=5 {
+        client.line(&format!("XADD few {at}-1 f v"));
+    }
+    assert_eq!(nodes(&mut client, "few"), "3");
+    check(
+        &mut client,
+        &[(
+            "CONFIG SET stream-node-max-entries 100 stream-node-max-bytes 40",
+            "+OK",
+        )],
+    );
+    for at in 1..=3 {
+        client.line(&format!("XADD small {at}-1 field 0123456789012345678"));
+    }
+    assert_eq!(nodes(&mut client, "small"), "3");
 }
 
 #[test]

@@ -89,11 +89,6 @@ fn start(word: &[u8], is_strict: bool) -> Result<Option<StreamId>, CommandError>
     }
 }
 
-/// A counter that claims more than there ever was is cut down.
-fn capped(entries_read: Option<u64>, stream: &Stream) -> Option<u64> {
-    entries_read.map(|read| read.min(stream.entries_added()))
-}
-
 fn create(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let options = options(call, true)?;
     let (key, name, word) = (call.key(2), call.args.get(3), call.args.get(4));
@@ -104,8 +99,7 @@ fn create(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
             ));
         }
         let start = start.unwrap_or(stream.last_id());
-        let entries_read = capped(options.entries_read, stream);
-        stream.put_group(name, ConsumerGroup::new(start, entries_read))?;
+        stream.put_group(name, ConsumerGroup::new(start, options.entries_read))?;
         Ok(((), true))
     };
     match call.unit.slot(key) {
@@ -147,9 +141,8 @@ fn setid(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let word = call.args.get(4);
     edit_group(call, "xgroup-setid", |stream, name| {
         let start = start(word, false)?.unwrap_or(stream.last_id());
-        let entries_read = capped(options.entries_read, stream);
         let group = stream.group_mut(name).expect("it has been looked for");
-        (group.last_id, group.entries_read) = (start, entries_read);
+        (group.last_id, group.entries_read) = (start, options.entries_read);
         Ok(((), true))
     })?;
     call.reply.ok();

@@ -227,7 +227,7 @@ fn write_found(
             pinned.push((key.bytes().into(), stream, start));
         }
         return call.later(move |reply| {
-            reply.map(pinned.len());
+            map_of_streams(pinned.len(), reply);
             for (key, stream, start) in &pinned {
                 write_stream(key, stream, *start, count, reply);
             }
@@ -432,7 +432,7 @@ fn read_new(
     let (mut last_id, mut entries_read) = (group.last_id, group.entries_read);
     let start = last_id.next().expect("there is an entry behind it");
     let entries = stream.range(start, StreamId::MAX).inspect(|entry| {
-        entries_read = stream.entries_read_with(entries_read, entry.id);
+        entries_read = stream.entries_read_with(entries_read, last_id, entry.id);
         last_id = entry.id;
         got.ids.push(entry.id);
     });

@@ -160,8 +160,8 @@ pub static ROWS: &[Row] = &[
     number("set-max-intset-entries", 0, LONG_MAX, "512"),
     number("set-max-listpack-entries", 0, LONG_MAX, "128"),
     bytes("set-max-listpack-value", 0, LONG_MAX, "64"),
-    bytes("stream-node-max-bytes", 0, LONG_MAX, "4096").waits(Types),
-    number("stream-node-max-entries", 0, LONG_MAX, "100").waits(Types),
+    bytes("stream-node-max-bytes", 0, LONG_MAX, "4096"),
+    number("stream-node-max-entries", 0, LONG_MAX, "100"),
     number("zset-max-listpack-entries", 0, LONG_MAX, "128").alias("zset-max-ziplist-entries"),
     bytes("zset-max-listpack-value", 0, LONG_MAX, "64").alias("zset-max-ziplist-value"),
     // Persistence.

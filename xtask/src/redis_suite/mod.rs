@@ -66,6 +66,8 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/type/list-2",
     "unit/type/list-3",
     "unit/type/set",
+    "unit/type/stream",
+    "unit/type/stream-cgroups",
     "unit/hyperloglog",
     "unit/scan",
     "unit/dump",

@@ -328,11 +328,17 @@ impl Stream {
         }
     }
 
-    /// A group's read counter once it has been given the entry `id`.
+    /// The read counter of a group at `last_id` once it has been given the entry `id`.
     #[must_use]
-    pub fn entries_read_with(&self, entries_read: Option<u64>, id: StreamId) -> Option<u64> {
+    pub fn entries_read_with(
+        &self,
+        entries_read: Option<u64>,
+        last_id: StreamId,
+        id: StreamId,
+    ) -> Option<u64> {
+        let is_whole = last_id >= self.body.first_id && !self.has_gaps_behind(last_id);
         match entries_read {
-            Some(read) if !self.has_gaps_behind(id) => Some(read.wrapping_add(1)),
+            Some(read) if is_whole => Some(read.wrapping_add(1)),
             before if self.body.entries_added == 0 => before,
             _ => self.entries_up_to(id),
         }
@@ -342,8 +348,12 @@ impl Stream {
     #[must_use]
     pub fn lag(&self, group: &Group) -> Option<i64> {
         let body = &*self.body;
-        if body.entries_added == 0 {
+        if body.entries_added == 0 || body.len == 0 {
             return Some(0);
+        }
+        if group.last_id < body.first_id && body.max_deleted_id < body.first_id {
+            // Nothing is missing in what is left, and the group has read none of it.
+            return Some(body.len.cast_signed());
         }
         let read = match group.entries_read {
             Some(read) if !self.has_gaps_behind(group.last_id) => Some(read),
