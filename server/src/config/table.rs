@@ -155,7 +155,7 @@ pub static ROWS: &[Row] = &[
     number("hash-max-listpack-entries", 0, LONG_MAX, "512").alias("hash-max-ziplist-entries"),
     bytes("hash-max-listpack-value", 0, LONG_MAX, "64").alias("hash-max-ziplist-value"),
     bytes("hll-sparse-max-bytes", 0, LONG_MAX, "3000"),
-    number("list-compress-depth", 0, INT_MAX, "0").flags(DEBUG).waits(Types),
+    number("list-compress-depth", 0, INT_MAX, "0").flags(DEBUG).waits(Needless("long lists are not compressed in memory: in Redis 7.0.15, 200,000 elements of 32 bytes, it takes LINDEX in the middle from 21 to 105 us and saves 12 % of random hex digits (13 to 36 us and 83 % of repetitive JSON); here a chunk is also what snapshots and copies share")),
     number("list-max-listpack-size", i32::MIN as i128, INT_MAX, "-2").alias("list-max-ziplist-size"),
     number("set-max-intset-entries", 0, LONG_MAX, "512"),
     number("set-max-listpack-entries", 0, LONG_MAX, "128"),

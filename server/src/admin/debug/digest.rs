@@ -259,4 +259,20 @@ mod tests {
             assert_eq!(digest.to_string(), expected);
         }
     }
+
+    #[test]
+    fn lists_equal_what_redis_says() {
+        let limits = store::Limits::default().list();
+        let mut list = store::List::new();
+        for element in ["a", "12", "", "bb", "-5"] {
+            list.push(store::ListEnd::Right, element.as_bytes(), limits)
+                .expect("there is memory");
+        }
+        let mut digest = Digest::default();
+        digest.take_object(&Object::List(list));
+        assert_eq!(
+            digest.to_string(),
+            "f72cc0ef92fa8a860f47d3de921626ffda71da33"
+        );
+    }
 }
