@@ -109,9 +109,11 @@ fn scan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// A cursor as clients send it back: decimal, with any number of leading zeros. What names no
-/// place of ours is the store's to judge; here it only has to be a number.
+/// A cursor as clients send it back: decimal, with any number of leading zeros, and what C skips
+/// before a number. What names no place of ours is the store's to judge; here it only has to be a
+/// number.
 pub(super) fn parse_cursor(word: &[u8]) -> Result<u64, CommandError> {
+    let word = word.trim_ascii_start();
     let digits = word.strip_prefix(b"+").unwrap_or(word);
     let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
     let significant = &digits[zeros..];
@@ -223,13 +225,15 @@ mod tests {
         check("00", Some(0));
         check("0017", Some(17));
         check("+17", Some(17));
+        check(" +17", Some(17));
         check("18446744073709551615", Some(u64::MAX));
         for word in [
             "",
             "+",
             "-1",
             "-0",
-            " 1",
+            " ",
+            "+ 1",
             "1 ",
             "x",
             "0x10",
