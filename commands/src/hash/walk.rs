@@ -115,15 +115,25 @@ pub(super) const HSCAN: CommandSpec = CommandSpec {
 };
 
 fn hscan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
-    const NO_VALUES: &str = "NOVALUES";
     // Redis looks at the key before it reads the options.
     Walk::check_cursor(call.args)?;
     let (key, now_ms) = (call.key(1), call.unit.now_ms());
-    let Some(hash) = call.unit.read_as::<Hash>(key)? else {
+    let Some(hash) = call.unit.pin::<Hash>(key)? else {
         Walk::nothing(call.reply);
         return Ok(());
     };
-    let mut walk = Walk::parse(call.args, &[NO_VALUES])?;
+    let walk = Walk::parse(call.args, &["NOVALUES"])?;
+    if (walk.count as u64).min(hash.len()) < LONG_LEN_MIN {
+        say_step(walk, &hash, now_ms, call.reply);
+        return Ok(());
+    }
+    call.later(move |reply| {
+        say_step(walk, &hash, now_ms, reply);
+        Ok(())
+    })
+}
+
+fn say_step(mut walk: Walk, hash: &Hash, now_ms: i64, reply: &mut Reply) {
     let with_values = walk.given.is_none();
     let (cursor, count) = (walk.cursor, walk.count);
     let next = hash.scan(cursor, count, |field: Field<'_>| {
@@ -136,8 +146,7 @@ fn hscan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
             }
         }
     });
-    walk.reply(next, call.reply);
-    Ok(())
+    walk.reply(next, reply);
 }
 
 /// Whether pairs are shown as arrays of two.
