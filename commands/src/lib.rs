@@ -24,6 +24,7 @@ pub mod error;
 pub mod expire;
 mod extended;
 pub mod generic;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod hyperloglog;
@@ -52,6 +53,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec]] {
         bitmap::ROWS,
         expire::ROWS,
         generic::ROWS,
+        geo::ROWS,
         hash::ROWS,
         hyperloglog::ROWS,
         list::ROWS,

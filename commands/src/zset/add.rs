@@ -54,12 +54,12 @@ fn zincrby(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
 
 /// What the options say.
 #[derive(Clone, Copy, Debug, Default)]
-struct Policy {
-    nx: bool,
-    xx: bool,
+pub(crate) struct Policy {
+    pub(crate) nx: bool,
+    pub(crate) xx: bool,
     gt: bool,
     lt: bool,
-    ch: bool,
+    pub(crate) ch: bool,
     incr: bool,
 }
 
@@ -202,16 +202,24 @@ fn add(call: &mut Call<'_, '_>, mut policy: Policy) -> Result<(), CommandError> 
     // A single pair, by far the most frequent form, needs no vector.
     let first = float(words.get(0))?;
     let mut scores = Vec::new();
-    let mut longest = words.get(1).len();
     for pair in 1..pairs {
         scores.push(float(words.get(pair * 2))?);
-        longest = longest.max(words.get(pair * 2 + 1).len());
     }
-    let rows = || {
-        let scores = std::iter::once(first).chain(scores.iter().copied());
-        scores.zip((0..pairs).map(|pair| words.get(pair * 2 + 1)))
-    };
-    let (pairs, longest) = (pairs as u64, longest as u64);
+    let scores = std::iter::once(first).chain(scores.iter().copied());
+    let rows = scores.zip((0..pairs).map(|pair| words.get(pair * 2 + 1)));
+    put(call, policy, rows)
+}
+
+/// Gives the members of these rows their scores, as far as the options let it, and replies.
+pub(crate) fn put<'a>(
+    call: &mut Call<'_, '_>,
+    policy: Policy,
+    rows: impl Iterator<Item = (f64, &'a [u8])> + Clone,
+) -> Result<(), CommandError> {
+    let (pairs, longest) = rows.clone().fold((0, 0), |(pairs, longest), (_, member)| {
+        (pairs + 1, member.len().max(longest))
+    });
+    let longest = longest as u64;
     let limits = &call.settings.limits;
     let key = call.key(1);
     let mut tally = Tally::default();
@@ -219,14 +227,14 @@ fn add(call: &mut Call<'_, '_>, mut policy: Policy) -> Result<(), CommandError> 
         Slot::Vacant(_) if policy.xx => {}
         Slot::Vacant(at) => {
             let mut set = SortedSet::for_members(pairs, longest, limits);
-            for row in rows() {
+            for row in rows {
                 tally.add(&mut set, row, policy, limits)?;
             }
             at.insert(set, None)?;
         }
         Slot::Occupied(mut at) => at.edit(|set: &mut SortedSet| {
             set.expect_more(pairs, longest, limits)?;
-            for row in rows() {
+            for row in rows {
                 tally.add(set, row, policy, limits)?;
             }
             Ok::<_, CommandError>(((), tally.added + tally.changed > 0))

@@ -14,7 +14,7 @@
 //! `bounds.rs` reads what a range is given by and finds its ranks. What a sorted set is in memory:
 //! `store/src/value/sorted_set.rs`.
 
-mod add;
+pub(crate) mod add;
 mod algebra;
 mod ask;
 mod bounds;
@@ -71,7 +71,7 @@ pub const ROWS: &[&CommandSpec] = &[
 ];
 
 /// From so many members on a reply is made after unlocking: some 10 µs of work.
-const LONG_LEN_MIN: u64 = 1_000;
+pub(crate) const LONG_LEN_MIN: u64 = 1_000;
 
 /// Announces `count` members that [`write_row`] will say. With scores they are pairs: flat in RESP2,
 /// each by itself in RESP3.

@@ -68,6 +68,8 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/type/set",
     "unit/type/stream",
     "unit/type/stream-cgroups",
+    "unit/type/zset",
+    "unit/geo",
     "unit/hyperloglog",
     "unit/scan",
     "unit/dump",
