@@ -173,25 +173,6 @@ impl SortedSet {
         }
     }
 
-    /// Takes the small form again if all members fit there: for one that was built without knowing
-    /// what would become of it. Without memory it stays as it is.
-    pub fn shrink(&mut self, limits: &Limits) {
-        let Form::Tree(tree) = &self.form else { return };
-        if tree.len() > limits.zset_max_listpack_entries {
-            return;
-        }
-        let mut pack = Listpack::new();
-        for (score, member) in tree.iter() {
-            if member.len() as u64 > limits.zset_max_listpack_value
-                || !pack.has_room_for(member.len() + ROOM)
-                || put(&mut pack, None, member, score).is_err()
-            {
-                return;
-            }
-        }
-        self.form = Form::Packed(pack);
-    }
-
     /// Takes a member out and returns its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         match &mut self.form {
