@@ -8,6 +8,7 @@
 //! | `format.rs` | opcodes, type numbers, versions, the picture of a file |
 //! | `dump.rs` | one value by itself: DUMP and RESTORE |
 //! | `hash.rs`, `list.rs`, `set.rs`, `sorted_set.rs` | all kinds, in all forms that were ever written |
+//! | `stream.rs` | streams |
 //! | `string.rs` | strings: raw, packed integers, compressed |
 //! | `length.rs`, `lzf.rs`, `crc.rs` | what those are made of |
 //! | `input.rs` | the checked walk over foreign bytes, and why bytes are refused |

@@ -275,4 +275,29 @@ mod tests {
             "f72cc0ef92fa8a860f47d3de921626ffda71da33"
         );
     }
+
+    /// The figure is from Redis 8.0.6.
+    #[test]
+    fn streams_are_digested_as_by_redis() {
+        let mut stream = store::Stream::new();
+        let long = "x".repeat(70);
+        for (ms, fields) in [
+            (7, &[("b", "-5")][..]),
+            (8, &[("a", &long), ("z", "2")]),
+            (9, &[("b", "99999999999")]),
+            (10, &[("c", ""), ("z", "2")]),
+        ] {
+            let id = StreamId { ms, seq: 12 - ms };
+            let words = fields.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
+            stream
+                .append(id, words, &store::Limits::default())
+                .expect("there is memory");
+        }
+        let mut digest = Digest::default();
+        digest.take_object(&Object::Stream(stream));
+        assert_eq!(
+            digest.to_string(),
+            "2f5e33a84846ec0fbe13216e7f6833357053facd"
+        );
+    }
 }
