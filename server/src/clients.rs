@@ -207,9 +207,21 @@ pub struct Client {
     /// Changed by `Tracking` alone.
     tracked: Mutex<Option<Tracked>>,
     claim: AtomicU8,
+    /// What all clients hold.
+    total_bytes: Arc<AtomicU64>,
 }
 
 impl Client {
+    /// The owner publishes how many bytes the connection holds in all.
+    pub fn holds(&self, bytes: u64) {
+        // Relaxed: figures; the sum is right once everybody has published.
+        let before = self.figures.memory_bytes.swap(bytes, Ordering::Relaxed);
+        if before != bytes {
+            let more = bytes.wrapping_sub(before);
+            self.total_bytes.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
     /// Who has claimed it.
     #[inline]
     #[must_use]
@@ -335,6 +347,7 @@ pub struct Clients {
     last_id: AtomicU64,
     all: RwLock<BTreeMap<ClientId, Arc<Client>>>,
     count: AtomicU64,
+    total_bytes: Arc<AtomicU64>,
     /// Connections admitted to each worker, those on their way to it included.
     by_worker: Box<[AtomicU64]>,
 }
@@ -380,6 +393,7 @@ impl Clients {
             subscriptions: Mutex::new(None),
             tracked: Mutex::new(None),
             claim: AtomicU8::new(Claim::Open as u8),
+            total_bytes: Arc::clone(&self.total_bytes),
         });
         self.all.write().insert(id, client.clone());
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -388,9 +402,17 @@ impl Clients {
 
     /// Removes a client whose connection is gone. By its owner.
     pub fn leave(&self, id: ClientId) {
-        if self.all.write().remove(&id).is_some() {
+        let left = self.all.write().remove(&id);
+        if let Some(client) = left {
+            client.holds(0);
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Bytes that all clients together hold, as they have published it.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.total_bytes.load(Ordering::Relaxed)
     }
 
     /// How many there are.

@@ -275,6 +275,6 @@ impl Connection {
             + multi_bytes
             + subscription_bytes
             + self.output_bytes();
-        figures.memory_bytes.store(memory as u64, Relaxed);
+        self.client.holds(memory as u64);
     }
 }

@@ -41,6 +41,8 @@ pub struct Desk {
     pub(crate) pool: store::EvictionPool,
     /// From this duration on, ns, the slow log or the latency monitor may want a command.
     pub(crate) slow_ns: u64,
+    /// From these sizes on, bytes, COMMANDLOG wants a request and a reply.
+    pub(crate) large_bytes: [usize; 2],
     /// What the commands of the unit that is at work have left for after its unlocking (E2 of
     /// `execute.rs`).
     pub(crate) unsaid: Vec<Unsaid>,
@@ -54,6 +56,7 @@ impl Desk {
         Desk {
             worker,
             slow_ns: slow_ns(&live),
+            large_bytes: large_bytes(&live),
             live,
             figures: statistics.worker(worker).clone(),
             statistics,
@@ -74,11 +77,18 @@ impl Desk {
     pub fn refresh(&mut self, server: &Server) {
         if server.refresh(&mut self.live, &mut self.statistics) {
             self.slow_ns = slow_ns(&self.live);
+            self.large_bytes = large_bytes(&self.live);
         }
         if !Arc::ptr_eq(&self.figures, self.statistics.worker(self.worker)) {
             self.figures = self.statistics.worker(self.worker).clone();
         }
     }
+}
+
+/// The sizes of a request and of a reply from which on COMMANDLOG wants to hear of them.
+fn large_bytes(live: &Live) -> [usize; 2] {
+    [live.request_larger_than, live.reply_larger_than]
+        .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// The shortest duration that anybody wants to hear of.

@@ -22,12 +22,13 @@
 
 use commands::spec::{Flags, LogForm};
 use commands::{Block, Call, CommandError, Later};
-use resp::{Args, OwnedArgs, Reply};
+use resp::{Args, Mark, OwnedArgs, Reply};
 use store::Unit;
 
 use crate::admin::AdminCall;
 use crate::desk::Desk;
 use crate::pubsub::Outbox;
+use crate::slowlog::Slowlog;
 use crate::table::{Command, CommandId, Run};
 
 /// A command that has run under its locks and has its reply still to make.
@@ -125,11 +126,13 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     if call.server.monitors.any() {
         tell_monitors(call, command);
     }
+    note_request(call, command);
     if let Some(later) = later {
         debug_assert_eq!(call.reply.len_since(mark), 0, "all is said later");
         leave(call, later, began);
         return Ran::Answered;
     }
+    note_reply(call, command, mark);
     conclude(call, began);
     Ran::Answered
 }
@@ -178,6 +181,7 @@ pub(crate) fn say(call: &mut AdminCall<'_, '_>, unsaid: Unsaid) {
         let figures = call.desk.figures.command(call.command.id);
         figures.failed.add(1);
     }
+    note_reply(call, call.command, mark);
     conclude(call, began);
     // HELLO may have been among what stands behind it.
     call.reply.set_proto(then.proto());
@@ -288,6 +292,61 @@ fn tell_monitors(call: &AdminCall<'_, '_>, command: &Command) {
         call.args,
         hidden,
     );
+}
+
+/// Enters a request into COMMANDLOG, if it is large.
+#[inline]
+fn note_request(call: &AdminCall<'_, '_>, command: &Command) {
+    // What is sent around the words is at least one byte for each of them.
+    let large = call.desk.large_bytes[0];
+    let words: usize = call.args.iter().map(<[u8]>::len).sum();
+    if words + call.args.len() * (WORD_AROUND_MAX + 1) >= large {
+        note_large(
+            call,
+            command,
+            wire_bytes(call.args),
+            large,
+            &call.server.large_requests,
+        );
+    }
+}
+
+/// Enters a reply into COMMANDLOG, if it is large.
+#[inline]
+fn note_reply(call: &AdminCall<'_, '_>, command: &Command, mark: Mark) {
+    let (bytes, large) = (call.reply.len_since(mark), call.desk.large_bytes[1]);
+    if bytes >= large {
+        note_large(call, command, bytes, large, &call.server.large_replies);
+    }
+}
+
+/// The most that RESP puts around a word: `$`, its length, two line ends.
+const WORD_AROUND_MAX: usize = 1 + 20 + 4;
+
+/// The length of a request as RESP sends it.
+fn wire_bytes(args: Args<'_>) -> usize {
+    let digits = |n: usize| n.checked_ilog10().unwrap_or(0) as usize + 1;
+    let head = |n: usize| 1 + digits(n) + 2;
+    let words = args.iter().map(|word| head(word.len()) + word.len() + 2);
+    head(args.len()) + words.sum::<usize>()
+}
+
+#[cold]
+fn note_large(
+    call: &AdminCall<'_, '_>,
+    command: &Command,
+    bytes: usize,
+    large: usize,
+    log: &Slowlog,
+) {
+    if bytes < large || command.has(Flags::SKIP_SLOWLOG) {
+        return;
+    }
+    let names = call.client.names();
+    let hidden = |i| is_secret(command, call.args, i);
+    let unix_s = call.desk.clock_ms.div_euclid(1_000);
+    let (peer, bytes) = (&call.client.peer, bytes as u64);
+    log.enter(call.args, hidden, unix_s, bytes, peer, &names.name);
 }
 
 /// Enters a command into the slow log and the latency monitor, where they ask for it.

@@ -29,6 +29,7 @@ pub mod crash;
 pub mod desk;
 mod dispatch;
 pub mod evict;
+mod evict_clients;
 mod execute;
 pub mod info;
 mod input;

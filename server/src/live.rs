@@ -100,6 +100,8 @@ pub struct Live {
     pub maxmemory: u64,
     /// `maxmemory-policy`; `None` for `noeviction`.
     pub maxmemory_policy: Option<EvictionPolicy>,
+    /// `maxmemory-clients`, bytes, or per cent of `maxmemory` when negative; 0: no limit.
+    pub maxmemory_clients: i64,
     /// `maxmemory-samples`.
     pub maxmemory_samples: usize,
     /// `maxmemory-eviction-tenacity`.
@@ -137,6 +139,14 @@ pub struct Live {
     pub slowlog_slower_than_us: i64,
     /// `slowlog-max-len`.
     pub slowlog_len_max: u64,
+    /// `commandlog-request-larger-than`, bytes; negative: off.
+    pub request_larger_than: i64,
+    /// `commandlog-large-request-max-len`.
+    pub large_requests_len_max: u64,
+    /// `commandlog-reply-larger-than`, bytes; negative: off.
+    pub reply_larger_than: i64,
+    /// `commandlog-large-reply-max-len`.
+    pub large_replies_len_max: u64,
     /// `latency-monitor-threshold`, ms; 0: off.
     pub latency_monitor_threshold_ms: u64,
     /// `latency-tracking`.
@@ -192,6 +202,7 @@ impl Default for Live {
             },
             maxmemory: 0,
             maxmemory_policy: None,
+            maxmemory_clients: 0,
             maxmemory_samples: 5,
             maxmemory_eviction_tenacity: 10,
             lazy: Lazy::default(),
@@ -222,6 +233,10 @@ impl Default for Live {
             active_expire_effort: 1,
             slowlog_slower_than_us: 10_000,
             slowlog_len_max: 128,
+            request_larger_than: 1 << 20,
+            large_requests_len_max: 128,
+            reply_larger_than: 1 << 20,
+            large_replies_len_max: 128,
             latency_monitor_threshold_ms: 0,
             latency_tracking: true,
             enable_debug_command: Protected::No,

@@ -81,6 +81,10 @@ pub struct Server {
     pub tracking: Tracking,
     /// SLOWLOG.
     pub slowlog: Slowlog,
+    /// COMMANDLOG's large requests.
+    pub large_requests: Slowlog,
+    /// COMMANDLOG's large replies.
+    pub large_replies: Slowlog,
     /// LATENCY.
     pub latency: LatencyMonitor,
     /// Whether and how the server stops.
@@ -115,6 +119,8 @@ pub struct Server {
     pub reply_tuning: ReplyTuning,
     /// Bytes that were in use before the first client came: INFO's `used_memory_startup`.
     pub startup_bytes: AtomicU64,
+    /// Held by the worker that evicts clients.
+    pub(crate) evicting_clients: Mutex<()>,
     /// Time with more memory in use than `maxmemory`.
     pub exceeded: Exceeded,
     live: ArcSwap<Live>,
@@ -155,6 +161,9 @@ impl Server {
             pubsub: PubSub::default(),
             tracking: Tracking::default(),
             slowlog: Slowlog::default(),
+            large_requests: Slowlog::default(),
+            large_replies: Slowlog::default(),
+            evicting_clients: Mutex::default(),
             latency: LatencyMonitor::default(),
             stop: Stop::default(),
             rates: Mutex::new(Rates::default()),
@@ -204,6 +213,8 @@ impl Server {
             });
         self.store.set_lazy(live.lazy);
         self.slowlog.set_len_max(live.slowlog_len_max);
+        self.large_requests.set_len_max(live.large_requests_len_max);
+        self.large_replies.set_len_max(live.large_replies_len_max);
         self.store.set_event_classes(live.events.gathered());
         self.tracking.set_keys_max(live.tracking_keys_max);
         self.tracking

@@ -1,7 +1,8 @@
-//! SLOWLOG: the commands that took longest, newest first.
+//! The command logs (SLOWLOG, COMMANDLOG): commands that took long, requests and replies that were large,
+//! newest first.
 //!
-//! **Invariant:** an entry holds at most 32 words of at most 128 bytes each, so the log's memory is
-//! bounded by `slowlog-max-len` whatever clients send.
+//! **Invariant:** an entry holds at most 32 words of at most 128 bytes each, so a log's memory is
+//! bounded by its `*-max-len` whatever clients send.
 //!
 //! Checked by: tests below.
 
@@ -15,15 +16,15 @@ const WORDS_MAX: usize = 32;
 /// Bytes kept of one word.
 const WORD_BYTES_MAX: usize = 128;
 
-/// One slow command.
+/// One command that stood out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlowEntry {
+pub struct LogEntry {
     /// Rises by one with each entry.
     pub id: u64,
     /// Wall clock, seconds.
     pub unix_s: i64,
-    /// How long it took, µs.
-    pub duration_us: u64,
+    /// How long it took, µs, or how many bytes it had.
+    pub value: u64,
     /// Its words, cut.
     pub words: Vec<Box<[u8]>>,
     /// The client's address.
@@ -43,11 +44,11 @@ struct Inner {
     next_id: u64,
     len_max: usize,
     /// Newest first.
-    entries: VecDeque<SlowEntry>,
+    entries: VecDeque<LogEntry>,
 }
 
 impl Slowlog {
-    /// `slowlog-max-len`.
+    /// `slowlog-max-len` and its siblings.
     pub(crate) fn set_len_max(&self, len_max: u64) {
         let mut inner = self.inner.lock();
         inner.len_max = usize::try_from(len_max).unwrap_or(usize::MAX);
@@ -61,7 +62,7 @@ impl Slowlog {
         args: Args<'_>,
         hidden: impl Fn(usize) -> bool,
         unix_s: i64,
-        duration_us: u64,
+        value: u64,
         peer: &io::Address,
         name: &[u8],
     ) {
@@ -69,10 +70,10 @@ impl Slowlog {
         let mut inner = self.inner.lock();
         let id = inner.next_id;
         inner.next_id += 1;
-        let entry = SlowEntry {
+        let entry = LogEntry {
             id,
             unix_s,
-            duration_us,
+            value,
             words,
             peer: peer.to_string().into(),
             name: name.into(),
@@ -84,7 +85,7 @@ impl Slowlog {
 
     /// The newest `count` entries, newest first.
     #[must_use]
-    pub fn newest(&self, count: usize) -> Vec<SlowEntry> {
+    pub fn newest(&self, count: usize) -> Vec<LogEntry> {
         self.inner
             .lock()
             .entries

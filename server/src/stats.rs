@@ -227,6 +227,8 @@ counters! {
     parked_busy,
     /// Times that a command was parked by a gate (CLIENT PAUSE).
     parked_gate,
+    /// `evicted_clients`.
+    evicted_clients,
     /// Timed-out clients.
     timed_out_clients,
     /// Connections that a panic in a handler has cost.

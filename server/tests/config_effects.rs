@@ -107,6 +107,11 @@ const EFFECTS: &[(&str, Seen)] = &[
     ),
     ("maxmemory", Here),
     ("maxmemory-policy", Here),
+    ("maxmemory-clients", Unit("server/tests/evict.rs")),
+    ("commandlog-request-larger-than", Unit("tests/transcripts")),
+    ("commandlog-reply-larger-than", Unit("tests/transcripts")),
+    ("commandlog-large-request-max-len", Here),
+    ("commandlog-large-reply-max-len", Here),
     ("maxmemory-samples", Unit("store/tests/evict.rs")),
     ("maxmemory-eviction-tenacity", Unit("server/src/evict.rs")),
     ("lazyfree-lazy-eviction", Here),
@@ -421,6 +426,34 @@ fn writes_are_refused_over_the_memory_limit() {
         &mut client,
         &[("CONFIG SET maxmemory 0", "+OK"), ("SET k v", "+OK")],
     );
+}
+
+#[test]
+fn logs_of_large_commands_are_as_long_as_configured() {
+    let server = start("");
+    let mut client = server.connect();
+    for (log, long, longer_than) in [
+        (
+            "large-request",
+            "commandlog-large-request-max-len",
+            "commandlog-request-larger-than",
+        ),
+        (
+            "large-reply",
+            "commandlog-large-reply-max-len",
+            "commandlog-reply-larger-than",
+        ),
+    ] {
+        let set = format!("CONFIG SET {longer_than} 0 {long} 3");
+        check(&mut client, &[(set.as_str(), "+OK")]);
+        for _ in 0..5 {
+            check(&mut client, &[("PING", "+PONG")]);
+        }
+        let len = format!("COMMANDLOG LEN {log}");
+        check(&mut client, &[(len.as_str(), ":3")]);
+        let set = format!("CONFIG SET {longer_than} -1 {long} 1");
+        check(&mut client, &[(set.as_str(), "+OK"), (len.as_str(), ":1")]);
+    }
 }
 
 /// Who frees is the same whatever the switches say; what is counted is not.

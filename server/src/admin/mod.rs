@@ -28,11 +28,13 @@ mod acl;
 mod client;
 mod cluster;
 mod command;
+mod commandlog;
 mod config;
 mod connection;
 mod debug;
 mod info;
 mod latency;
+mod lolwut;
 mod memory;
 mod module;
 mod monitor;
@@ -126,11 +128,13 @@ pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
         client::ROWS,
         cluster::ROWS,
         command::ROWS,
+        commandlog::ROWS,
         config::ROWS,
         connection::ROWS,
         debug::ROWS,
         info::ROWS,
         latency::ROWS,
+        lolwut::ROWS,
         memory::ROWS,
         module::ROWS,
         monitor::ROWS,

@@ -4,9 +4,11 @@
 
 use commands::CommandError;
 use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};
+use resp::Reply;
 use resp::number::parse_i64;
 
 use super::{AdminCall, Handler, help_lines, wrong_words};
+use crate::slowlog::LogEntry;
 
 pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&SLOWLOG];
 
@@ -62,20 +64,25 @@ fn get(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         _ => return Err(wrong_words(call, "SLOWLOG")),
     };
     let entries = call.server.slowlog.newest(count);
-    call.reply.array(entries.len());
-    for entry in entries {
-        call.reply.array(6);
-        call.reply.int(entry.id.cast_signed());
-        call.reply.int(entry.unix_s);
-        call.reply.int(entry.duration_us.cast_signed());
-        call.reply.array(entry.words.len());
-        for word in &entry.words {
-            call.reply.bulk(word);
-        }
-        call.reply.bulk(entry.peer.as_bytes());
-        call.reply.bulk(&entry.name);
-    }
+    show(call.reply, entries);
     Ok(())
+}
+
+/// Entries of any of the logs.
+pub(super) fn show(reply: &mut Reply, entries: Vec<LogEntry>) {
+    reply.array(entries.len());
+    for entry in entries {
+        reply.array(6);
+        reply.int(entry.id.cast_signed());
+        reply.int(entry.unix_s);
+        reply.int(entry.value.cast_signed());
+        reply.array(entry.words.len());
+        for word in &entry.words {
+            reply.bulk(word);
+        }
+        reply.bulk(entry.peer.as_bytes());
+        reply.bulk(&entry.name);
+    }
 }
 
 /// SLOWLOG LEN

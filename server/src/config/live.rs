@@ -14,6 +14,7 @@ pub(super) fn of(values: &[Value]) -> Live {
         other => panic!("{name} is not a number but {other:?}"),
     };
     let unsigned = |name: &str| u64::try_from(number(name)).unwrap_or(0);
+    let signed = |name: &str| i64::try_from(number(name)).unwrap_or(i64::MAX);
     let small = |name: &str| u32::try_from(number(name)).unwrap_or(u32::MAX);
     let flag = |name: &str| value(name) == &Value::Bool(true);
     let choice = |name: &str| match value(name) {
@@ -38,6 +39,7 @@ pub(super) fn of(values: &[Value]) -> Live {
         settings: settings(values),
         maxmemory: unsigned("maxmemory"),
         maxmemory_policy: eviction_policy(choice("maxmemory-policy")),
+        maxmemory_clients: signed("maxmemory-clients"),
         maxmemory_samples: usize::try_from(number("maxmemory-samples")).unwrap_or(1),
         maxmemory_eviction_tenacity: small("maxmemory-eviction-tenacity"),
         lazy: Lazy {
@@ -59,9 +61,12 @@ pub(super) fn of(values: &[Value]) -> Live {
         prefetch_batch_max: usize::try_from(number("prefetch-batch-max-size")).unwrap_or(0),
         latency_percentiles: percentiles(value("latency-tracking-info-percentiles")),
         active_expire_effort: small("active-expire-effort"),
-        slowlog_slower_than_us: i64::try_from(number("slowlog-log-slower-than"))
-            .unwrap_or(i64::MAX),
+        slowlog_slower_than_us: signed("slowlog-log-slower-than"),
         slowlog_len_max: unsigned("slowlog-max-len"),
+        request_larger_than: signed("commandlog-request-larger-than"),
+        large_requests_len_max: unsigned("commandlog-large-request-max-len"),
+        reply_larger_than: signed("commandlog-reply-larger-than"),
+        large_replies_len_max: unsigned("commandlog-large-reply-max-len"),
         latency_monitor_threshold_ms: unsigned("latency-monitor-threshold"),
         latency_tracking: flag("latency-tracking"),
         enable_debug_command: protected("enable-debug-command"),

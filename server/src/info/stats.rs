@@ -65,7 +65,8 @@ fn keys(page: &mut Page, view: &View<'_>, totals: &Totals) {
     );
     page.field("expire_cycle_cpu_milliseconds", totals.expire_us / 1_000);
     page.field("evicted_keys", store.evicted_keys);
-    zeros(page, &["evicted_clients", "evicted_scripts"]);
+    page.field("evicted_clients", totals.evicted_clients);
+    page.field("evicted_scripts", 0);
     let (total_ms, current_ms) = view.server.exceeded.total_and_current_ms();
     page.field("total_eviction_exceeded_time", total_ms);
     page.field("current_eviction_exceeded_time", current_ms);

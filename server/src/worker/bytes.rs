@@ -199,6 +199,9 @@ impl<D: Driver> Worker<'_, D> {
             .as_ref()
             .map_or(0, |multi| multi.bytes);
         let held = connection.query_bytes() + connection.parser.memory_bytes() + multi;
+        if self.engine.desk.live.maxmemory_clients != 0 {
+            connection.publish();
+        }
         if held as u64 <= self.engine.desk.live.query_buffer_bytes_max {
             return;
         }
@@ -291,6 +294,9 @@ impl<D: Driver> Worker<'_, D> {
         let Some(connection) = &mut self.connections[place] else {
             return;
         };
+        if self.engine.desk.live.maxmemory_clients != 0 {
+            connection.publish();
+        }
         if connection.output_bytes() == 0 {
             connection.soft_since_ms = None;
             // What is said comes into the next spare; an idle connection keeps no vector.

@@ -34,6 +34,7 @@ use crate::clients::{Claim, ClientId};
 use crate::connection::{Connection, Wait};
 use crate::desk::Desk;
 use crate::dispatch::Engine;
+use crate::evict_clients;
 use crate::input::Input;
 use crate::listen::Listeners;
 use crate::log;
@@ -175,6 +176,7 @@ impl<'w, D: Driver> Worker<'w, D> {
         }
         self.completions = completions;
         self.let_in();
+        self.evict_clients();
         self.retry_parked();
         self.give_up_blocked();
         self.serve_ready();
@@ -187,6 +189,7 @@ impl<'w, D: Driver> Worker<'w, D> {
         }
         let served = self.net.monotonic();
         self.flush();
+        self.evict_clients();
         // After what was said has left: output takes memory, too.
         if self.engine.desk.evicts {
             self.engine.room();
@@ -203,6 +206,21 @@ impl<'w, D: Driver> Worker<'w, D> {
         figures
             .turns_us
             .add((self.net.monotonic() - began).as_micros() as u64);
+    }
+
+    /// `maxmemory-clients`, before commands run and after their replies have been handed on.
+    fn evict_clients(&mut self) {
+        let (server, live) = (self.engine.server, &self.engine.desk.live);
+        if live.maxmemory_clients == 0 {
+            return;
+        }
+        if let Some(limit) = evict_clients::limit(live.maxmemory_clients, live.maxmemory)
+            && server.clients.total_bytes() > limit
+        {
+            evict_clients::evict_clients(server, &self.engine.desk, limit);
+            // Its own clients are closed before their next command.
+            self.read_letters();
+        }
     }
 
     fn index(&self) -> usize {
