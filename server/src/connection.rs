@@ -107,6 +107,9 @@ pub(crate) struct Connection {
     pub(crate) commands: u64,
 }
 
+/// What a watched key takes, about: its copies in the session and in its shard.
+const WATCH_BYTES: usize = 128;
+
 impl Connection {
     pub(crate) fn new(token: Token, client: Arc<Client>, desk: &Desk) -> Connection {
         Connection {
@@ -274,6 +277,7 @@ impl Connection {
             + self.parser.memory_bytes()
             + multi_bytes
             + subscription_bytes
+            + session.watched as usize * WATCH_BYTES
             + self.output_bytes();
         self.client.holds(memory as u64);
     }

@@ -154,6 +154,8 @@ impl<D: Driver> Worker<'_, D> {
         if let Some(connection) = &mut self.connections[place] {
             connection.rest = rest;
             buffer = buffer.and_then(|buffer| connection.own.keep(buffer));
+            // Half a request is held for as long as its client likes.
+            connection.publish();
         }
         if let Some(buffer) = buffer {
             self.net.recycle(buffer);

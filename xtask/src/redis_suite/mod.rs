@@ -76,6 +76,8 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/other",
     "unit/lazyfree",
     "unit/violations",
+    "unit/maxmemory",
+    "unit/lazyfree",
 ];
 
 /// Debian packages that the suite needs.
