@@ -77,7 +77,6 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/lazyfree",
     "unit/violations",
     "unit/maxmemory",
-    "unit/lazyfree",
 ];
 
 /// Debian packages that the suite needs.
