@@ -423,3 +423,21 @@ fn flushed_keys_are_counted_on_their_way() {
     let stats = bench.store.stats();
     assert_eq!((stats.lazyfree_pending, stats.lazyfreed_objects), (0, 100));
 }
+
+/// A large set is taken apart piece by piece, with others' turns between.
+#[test]
+fn a_large_set_is_freed_in_steps() {
+    use store::{Container, Limits, Set};
+    // Elements are hashed with the secrets of the process's first store.
+    let _bench = Bench::new();
+    let limits = Limits::default();
+    let mut set = Set::for_members(b"first", 50_000, &limits);
+    for i in 0..50_000 {
+        let member = format!("member:{i}");
+        assert!(set.add(member.as_bytes(), &limits).expect("memory"));
+    }
+    let mut pauses = 0;
+    set.free_in_steps(&mut || pauses += 1);
+    assert!(pauses >= 5, "{pauses}");
+    assert!(set.is_empty());
+}

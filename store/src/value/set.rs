@@ -322,4 +322,14 @@ impl Container for Set {
             Form::Table(dict) => dict.len() as u64,
         }
     }
+
+    fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
+        let form = std::mem::replace(&mut self.form, Form::Ints(Intset::new()));
+        if let Form::Table(dict) = form {
+            for piece in dict.into_pieces() {
+                drop(piece);
+                pause();
+            }
+        }
+    }
 }
