@@ -20,13 +20,14 @@
 //!
 //! Checked by: server/tests, the tests of dispatch.rs.
 
-use commands::spec::{Flags, LogForm};
+use commands::spec::{Flags, Locks, LogForm};
 use commands::{Block, Call, CommandError, Later};
 use resp::{Args, Mark, OwnedArgs, Reply};
 use store::Unit;
 
 use crate::admin::AdminCall;
 use crate::desk::Desk;
+use crate::plan::KeyShape;
 use crate::pubsub::Outbox;
 use crate::slowlog::Slowlog;
 use crate::table::{Command, CommandId, Run};
@@ -66,13 +67,15 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     let mut later = None;
     let result = match command.spec.run {
         Run::Data(handler) => {
+            let unit = call
+                .unit
+                .as_deref_mut()
+                .expect("a data command's plan opens a unit");
+            declare(unit, command, call.args);
             let mut data = Call {
                 args: call.args,
                 lone_key: call.lone_key,
-                unit: call
-                    .unit
-                    .as_deref_mut()
-                    .expect("a data command's plan opens a unit"),
+                unit: &mut *unit,
                 reply: &mut *call.reply,
                 settings: &call.desk.live.settings,
                 may_block: call.may_block,
@@ -80,10 +83,19 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
             };
             let result = handler(&mut data);
             later = data.later;
+            unit.undeclare();
             result
         }
         Run::Admin(handler) => {
+            let unit = call.unit.as_deref_mut();
+            let unit = unit.filter(|_| command.key_shape != KeyShape::None);
+            if let Some(unit) = unit {
+                declare(unit, command, call.args);
+            }
             let result = handler(call);
+            if let Some(unit) = call.unit.as_deref_mut() {
+                unit.undeclare();
+            }
             // The command may have changed the configuration or reset the statistics.
             call.desk.refresh(call.server);
             result
@@ -135,6 +147,16 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     note_reply(call, command, mark);
     conclude(call, began);
     Ran::Answered
+}
+
+/// Debug builds hold a command to the keys that its row names (RELIABILITY S3): what it touches beyond
+/// them would be touched without its lock. One that holds all shards, or none beforehand, names none.
+#[inline]
+fn declare(unit: &mut Unit<'_>, command: &Command, args: Args<'_>) {
+    if cfg!(debug_assertions) && command.spec.locks == Locks::Keys {
+        let keys = commands::keys::positions(command.spec.keys, args);
+        unit.declare(keys.map(|(at, _)| args.get(at)));
+    }
 }
 
 /// Notes the keys that a command has read, under their locks, for a client that caches them.
@@ -231,7 +253,9 @@ pub(crate) fn run_again(
         may_block: true,
         later: None,
     };
+    declare(call.unit, command, args);
     let mut result = handler(&mut call);
+    call.unit.undeclare();
     // The client has waited long enough: what it popped is told at once.
     if let Some(later) = call.later.take() {
         result = result.and_then(|()| later.say(reply));

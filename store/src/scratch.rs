@@ -54,9 +54,12 @@ pub struct Scratch {
     pub(crate) lapsing: Keys,
     /// The worker's generator; 0 until the first unit seeds it.
     pub(crate) random: u64,
-    /// The declared keys of the running command, where a debug build checks them.
+    /// Whether a debug build checks the running command's keys against `declared`.
     #[cfg(debug_assertions)]
-    pub(crate) declared: Option<Vec<Box<[u8]>>>,
+    pub(crate) is_declared: bool,
+    /// The keys that the running command has declared.
+    #[cfg(debug_assertions)]
+    pub(crate) declared: Keys,
 }
 
 /// Keys, one after another in one buffer.
@@ -127,7 +130,9 @@ impl Scratch {
             lapsing: Keys::default(),
             random: 0,
             #[cfg(debug_assertions)]
-            declared: None,
+            is_declared: false,
+            #[cfg(debug_assertions)]
+            declared: Keys::default(),
         }
     }
 
@@ -163,9 +168,9 @@ impl Scratch {
     #[inline]
     pub(crate) fn check_declared(&self, key: &[u8]) {
         #[cfg(debug_assertions)]
-        if let Some(declared) = &self.declared {
+        if self.is_declared {
             assert!(
-                declared.iter().any(|known| **known == *key),
+                (0..self.declared.len()).any(|at| self.declared.get(at) == key),
                 "the command touches a key that its row does not declare: {}",
                 String::from_utf8_lossy(key)
             );

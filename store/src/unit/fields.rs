@@ -103,7 +103,7 @@ impl Unit<'_> {
         let lapsing = std::mem::take(&mut self.scratch.lapsing);
         // Nobody declares the keys that the cycle meets, and it does not count as their use.
         #[cfg(debug_assertions)]
-        let declared = self.scratch.declared.take();
+        let is_declared = std::mem::take(&mut self.scratch.is_declared);
         for index in 0..lapsing.len() {
             let key = self.store.key(lapsing.get(index));
             let one = self.expire_due(key, limit.saturating_sub(sum.expired).max(1));
@@ -112,7 +112,7 @@ impl Unit<'_> {
         }
         #[cfg(debug_assertions)]
         {
-            self.scratch.declared = declared;
+            self.scratch.is_declared = is_declared;
         }
         self.scratch.lapsing = lapsing;
         sum

@@ -90,7 +90,7 @@ impl<'s> Unit<'s> {
         };
         #[cfg(debug_assertions)]
         {
-            scratch.declared = None;
+            scratch.is_declared = false;
         }
         let mut unit = Unit {
             store,
@@ -236,14 +236,24 @@ impl<'s> Unit<'s> {
     }
 
     /// Says which keys the next command has declared. Debug builds assert that it touches no
-    /// other; until this is called, and in release builds, nothing is checked.
+    /// other; until this is called, after `undeclare`, and in release builds, nothing is checked.
     pub fn declare<'k>(&mut self, keys: impl Iterator<Item = &'k [u8]>) {
         #[cfg(debug_assertions)]
         {
-            self.scratch.declared = Some(keys.map(Into::into).collect());
+            self.scratch.declared.clear();
+            keys.for_each(|key| self.scratch.declared.push(key));
+            self.scratch.is_declared = true;
         }
         #[cfg(not(debug_assertions))]
         let _ = keys;
+    }
+
+    /// The command that has declared its keys is over; what follows may touch others.
+    pub fn undeclare(&mut self) {
+        #[cfg(debug_assertions)]
+        {
+            self.scratch.is_declared = false;
+        }
     }
 
     /// Ends the unit: record in the change log, unlock, drop what is to be freed.

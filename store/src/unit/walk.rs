@@ -125,7 +125,7 @@ impl Unit<'_> {
         let doomed = std::mem::take(&mut self.scratch.doomed);
         // Nobody declares the keys that a walk meets.
         #[cfg(debug_assertions)]
-        let declared = self.scratch.declared.take();
+        let is_declared = std::mem::take(&mut self.scratch.is_declared);
         for index in 0..doomed.len() {
             let key = self.store.key(doomed.get(index));
             let (table, mut books) = self.open(key, false);
@@ -136,7 +136,7 @@ impl Unit<'_> {
         }
         #[cfg(debug_assertions)]
         {
-            self.scratch.declared = declared;
+            self.scratch.is_declared = is_declared;
         }
         self.scratch.doomed = doomed;
     }

@@ -54,6 +54,9 @@ pub(crate) const PACKAGES: &[&str] = &["redis-server"];
 /// How the CI's share is run.
 pub(crate) const CI_COMMANDS: u64 = 1_000_000;
 
+/// What is said to differ when no reply did.
+const DIGEST: &str = "DEBUG DIGEST";
+
 const BATCH: usize = 200;
 const BATCHES_PER_DIGEST: usize = 5;
 const BATCHES_PER_EPOCH: usize = 50;
@@ -219,6 +222,7 @@ impl Run {
             return Ok(());
         }
         found.commands.push(difference.what.clone());
+        let seen = difference.what.clone();
         let (cases, difference) = match shrink::shrink(pair, protocol, history)? {
             Some(shrunk) => shrunk,
             None => (
@@ -229,6 +233,20 @@ impl Run {
                 },
             ),
         };
+        // Another request may have shown it first, or a digest: then its last line tells the kind.
+        let lines = cases.iter().flat_map(|case| &case.lines);
+        let last = lines.filter(|line| line.command.is_some()).next_back();
+        let kind = format!(
+            "{} after {}",
+            difference.what,
+            last.map_or(String::new(), |l| l.name())
+        );
+        if (difference.what != seen || difference.what == DIGEST) && found.commands.contains(&kind)
+        {
+            return Ok(());
+        }
+        found.commands.push(kind);
+        found.commands.retain(|what| what != DIGEST);
         let text = format!(
             "  seed {}, RESP{protocol}, {}:\n{}\n    ours   {}\n    theirs {}",
             self.seed,
@@ -246,7 +264,7 @@ impl Run {
 fn digests(pair: &mut Pair, cases: usize) -> Res<Option<Difference>> {
     Ok(pair.digests()?.map(|(ours, theirs)| Difference {
         case: cases - 1,
-        what: "DEBUG DIGEST".into(),
+        what: DIGEST.into(),
         ours,
         theirs,
     }))

@@ -22,7 +22,7 @@ pub(crate) fn play(pair: &mut Pair, protocol: &str, cases: &[Case]) -> Res<Optio
     }
     Ok(pair.digests()?.map(|(ours, theirs)| Difference {
         case: cases.len().saturating_sub(1),
-        what: "DEBUG DIGEST".into(),
+        what: super::DIGEST.into(),
         ours,
         theirs,
     }))
