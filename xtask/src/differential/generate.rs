@@ -36,6 +36,15 @@ impl Line {
         }
     }
 
+    /// Where any cursor but 0 stands is each server's own.
+    pub(crate) fn settle_scan(&mut self) {
+        if self.how.scan {
+            let cursor = 1 + usize::from(!self.words[0].eq_ignore_ascii_case(b"SCAN"));
+            let at_start = self.words.get(cursor).is_some_and(|word| word == b"0");
+            (self.how.scan, self.how.kind) = (at_start, !at_start);
+        }
+    }
+
     /// The command's word, and a container's second.
     pub(crate) fn name(&self) -> String {
         let has_second = matches!(&*self.words[0], b"OBJECT" | b"XINFO" | b"XGROUP");
@@ -50,6 +59,19 @@ pub(crate) struct Case {
     pub(crate) lines: Vec<Line>,
     /// The lines between MULTI and EXEC are answered by the last one.
     pub(crate) in_exec: bool,
+}
+
+/// A request, and where its values stand.
+pub(crate) struct Request {
+    pub(crate) line: Line,
+    pub(crate) places: Vec<Place>,
+}
+
+/// Where a value stands in a request, and what it is.
+pub(crate) struct Place {
+    pub(crate) word: usize,
+    pub(crate) name: String,
+    pub(crate) kind: String,
 }
 
 /// What one argument of a request turned into.
@@ -168,11 +190,39 @@ impl Generator {
     /// A request, and the deletion of its keys if its answer is chance's.
     fn line(&mut self, table: &Table) -> Vec<Line> {
         let (at, wanted) = self.choose(table);
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        let Request { mut line, places } = self.request(at, &wanted);
+        let is_of_time = |place: &Place| {
+            place.name.contains("seconds") || matches!(&*place.name, "ttl" | "timeout" | "ms")
+        };
+        let name_words = self.commands[at].name.split(' ').count();
+        if !places.iter().any(is_of_time) && self.words.random.percent(3) {
+            spoil(&mut self.words.random, &mut line.words, name_words);
+        }
+        line.settle_scan();
+        let keys: Vec<Vec<u8>> = places
+            .iter()
+            .filter(|place| place.kind == "key")
+            .filter_map(|place| line.words.get(place.word).cloned())
+            .collect();
+        let mut lines = vec![line];
+        if lines[0].how.undo && !keys.is_empty() {
+            let mut del = Line::plain(&["DEL"]);
+            del.words.extend(keys);
+            // How much was left is chance's too.
+            del.how.kind = true;
+            lines.push(del);
+        }
+        lines
+    }
+
+    /// A request with these options, each as often as it is named.
+    pub(crate) fn request(&mut self, at: usize, wanted: &[&str]) -> Request {
         let command = &self.commands[at];
         let mut walk = Walk {
             words: &mut self.words,
             allowed: &self.allowed[at],
-            wanted: wanted.as_deref(),
+            wanted,
             pieces: Vec::new(),
             used: Vec::new(),
         };
@@ -184,61 +234,46 @@ impl Generator {
             used: &used,
             pool,
         };
-        let mut words: Vec<Vec<u8>> = command
-            .name
-            .split(' ')
-            .map(|word| word.as_bytes().to_vec())
-            .collect();
-        let mut keys = Vec::new();
-        let mut has_time = false;
-        for piece in &pieces {
-            words.push(match piece {
-                Piece::Token(token) => token.clone().into_bytes(),
-                Piece::Count(n) if self.words.random.percent(98) => n.to_string().into_bytes(),
-                Piece::Count(n) => (n + 1).to_string().into_bytes(),
-                Piece::Value { name, kind } => {
-                    let word = self.words.word(name, kind, &about);
-                    if kind == "key" {
-                        keys.push(word.clone());
-                    }
-                    has_time |= name.contains("seconds")
-                        || matches!(name.as_str(), "ttl" | "timeout" | "ms");
-                    word
+        let name = command.name.split(' ');
+        let mut words: Vec<Vec<u8>> = name.map(|word| word.as_bytes().to_vec()).collect();
+        let mut places = Vec::new();
+        for piece in pieces {
+            let (word, place) = match piece {
+                Piece::Token(token) => (token.into_bytes(), None),
+                Piece::Count(n) => {
+                    let n = if self.words.random.percent(98) {
+                        n
+                    } else {
+                        n + 1
+                    };
+                    let place = ("numkeys".to_string(), "integer".to_string());
+                    (n.to_string().into_bytes(), Some(place))
                 }
-            });
-        }
-        if !has_time && self.words.random.percent(3) {
-            spoil(
-                &mut self.words.random,
-                &mut words,
-                command.name.split(' ').count(),
-            );
+                Piece::Value { name, kind } => {
+                    let word = self.words.word(&name, &kind, &about);
+                    (word, Some((name, kind)))
+                }
+            };
+            if let Some((name, kind)) = place {
+                let word = words.len();
+                places.push(Place { word, name, kind });
+            }
+            words.push(word);
         }
         let mut how = self.rules.how(&command.name, &used);
         how.unordered |= command.unordered;
-        if how.scan {
-            // Where any other cursor stands is each server's own.
-            let cursor = command.name.len() != "SCAN".len();
-            let cursor = words
-                .get(1 + usize::from(cursor))
-                .is_some_and(|word| word == b"0");
-            (how.scan, how.kind) = (cursor, !cursor);
-        }
-        let undo = how.undo && !keys.is_empty();
-        let mut lines = vec![Line {
+        let line = Line {
             words,
             command: Some(at),
             used,
             how,
-        }];
-        if undo {
-            let mut del = Line::plain(&["DEL"]);
-            del.words.extend(keys);
-            // How much was left is chance's too.
-            del.how.kind = true;
-            lines.push(del);
-        }
-        lines
+        };
+        Request { line, places }
+    }
+
+    /// The option words of a command that take part.
+    pub(crate) fn tokens(&self, at: usize) -> &[String] {
+        &self.allowed[at]
     }
 
     /// A command, and the option that the request shall have.
@@ -276,7 +311,7 @@ fn spoil(random: &mut Random, words: &mut Vec<Vec<u8>>, name_words: usize) {
     }
 }
 
-fn wrapped(mut lines: Vec<Line>, exec: bool) -> Case {
+pub(crate) fn wrapped(mut lines: Vec<Line>, exec: bool) -> Case {
     lines.insert(0, Line::plain(&["MULTI"]));
     lines.push(Line::plain(&[if exec { "EXEC" } else { "DISCARD" }]));
     Case {
@@ -289,7 +324,7 @@ fn wrapped(mut lines: Vec<Line>, exec: bool) -> Case {
 struct Walk<'a> {
     words: &'a mut Words,
     allowed: &'a [String],
-    wanted: Option<&'a str>,
+    wanted: &'a [&'a str],
     pieces: Vec<Piece>,
     used: Vec<String>,
 }
@@ -298,7 +333,7 @@ fn is_count(argument: &Argument) -> bool {
     argument.kind == "integer" && argument.name.starts_with("num") && argument.name != "num"
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Arguments that stand side by side: a count tells how many there are of what repeats, and two
     /// that repeat are equally long (keys and ids of XREAD).
     fn sequence(&mut self, arguments: &[Argument]) {
@@ -308,6 +343,20 @@ impl Walk<'_> {
             _ => 3,
         };
         for argument in arguments {
+            let wanted = self.wants(argument);
+            if argument.optional && wanted.len() > 1 && self.is_open(argument) {
+                // Said twice, or two that contradict each other.
+                for token in wanted {
+                    let all = std::mem::replace(&mut self.wanted, std::slice::from_ref(token));
+                    let once = Argument {
+                        optional: false,
+                        ..argument.clone()
+                    };
+                    self.sequence(std::slice::from_ref(&once));
+                    self.wanted = all;
+                }
+                continue;
+            }
             if argument.optional && !self.takes(argument) {
                 continue;
             }
@@ -352,7 +401,7 @@ impl Walk<'_> {
                     .iter()
                     .filter(|part| self.is_open(part))
                     .collect();
-                let wanted = open.iter().find(|part| self.wants(part));
+                let wanted = open.iter().find(|part| !self.wants(part).is_empty());
                 let chosen = match (wanted, open.is_empty()) {
                     (Some(part), _) => part,
                     (None, false) => *self.words.random.pick(&open),
@@ -370,9 +419,10 @@ impl Walk<'_> {
         }
     }
 
-    /// Does what is wanted lie here?
-    fn wants(&self, argument: &Argument) -> bool {
-        self.wanted.is_some_and(|token| argument.has(token))
+    /// What of the wanted lies here.
+    fn wants(&self, argument: &Argument) -> Vec<&'a &'a str> {
+        let wanted: &'a [&'a str] = self.wanted;
+        wanted.iter().filter(|token| argument.has(token)).collect()
     }
 
     /// Has the peer this argument? Of a choice one part is enough.
@@ -395,7 +445,7 @@ impl Walk<'_> {
         if !self.is_open(argument) {
             return false;
         }
-        let percent = if self.wanted.is_some() { 20 } else { 35 };
-        self.wants(argument) || self.words.random.percent(percent)
+        let percent = if self.wanted.is_empty() { 35 } else { 20 };
+        !self.wants(argument).is_empty() || self.words.random.percent(percent)
     }
 }

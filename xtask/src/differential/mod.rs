@@ -16,8 +16,10 @@
 //! | `grammar.rs` | COMMAND DOCS and tips |
 //! | `generate.rs`, `words.rs`, `random.rs` | from trees to requests |
 //! | `rules.rs`, `compare.rs` | where replies may differ; are they the same |
+//! | `boundary.rs` | every argument at its boundary values, beside the peer and by itself |
 //! | `pair.rs`, `shrink.rs`, `table.rs` | both servers; the fewest cases; what was reached |
 
+mod boundary;
 mod compare;
 mod generate;
 mod grammar;
@@ -39,7 +41,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask differential [--commands N] [--seed N] [--peer PROGRAM] [--bin PROGRAM]
-                                [--profile NAME] [--differences N] [--thin]
+                                [--profile NAME] [--differences N] [--thin] [--boundaries]
 
   --commands N     how many (default a million)
   --seed N         the run to repeat (default: the clock's)
@@ -47,6 +49,8 @@ usage: cargo xtask differential [--commands N] [--seed N] [--peer PROGRAM] [--bi
   --bin PROGRAM    ours (default: built with --profile, which is `fast`; `dev` asserts that a
                    command touches no key that its row does not name)
   --differences N  how many to look for before giving up (default 5)
+  --boundaries     instead of chance: every argument at its boundary values, every key of every
+                   type, every pair of options (RELIABILITY S2)
   --thin           do not fail where a form has had too few full replies (short runs)";
 
 pub(crate) const PACKAGES: &[&str] = &["redis-server"];
@@ -61,7 +65,15 @@ const BATCH: usize = 200;
 const BATCHES_PER_DIGEST: usize = 5;
 const BATCHES_PER_EPOCH: usize = 50;
 
-const OPTIONS: &[&str] = &["--enable-debug-command", "yes", "--databases", "16"];
+const OPTIONS: &[&str] = &[
+    "--enable-debug-command",
+    "yes",
+    "--databases",
+    "16",
+    // What a request may make grow must not fill the machine.
+    "--proto-max-bulk-len",
+    "1mb",
+];
 
 pub(crate) fn main(arguments: &[String]) -> Res<()> {
     let mut options = sh::Options::new(arguments);
@@ -70,6 +82,7 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
         seed: options.number("--seed", clock_s() % 1_000_000)?,
         differences: options.number("--differences", 5)? as usize,
         may_be_thin: options.flag("--thin"),
+        boundaries: options.flag("--boundaries"),
     };
     let peer = options.value("--peer")?.map(PathBuf::from);
     let ours = options.value("--bin")?.map(PathBuf::from);
@@ -93,8 +106,15 @@ pub(crate) fn run_ci(ours: &Path) -> Res<()> {
         seed: clock_s() % 1_000_000,
         differences: 5,
         may_be_thin: false,
+        boundaries: false,
     };
-    run.all(ours, &reference()?)
+    let peer = reference()?;
+    run.all(ours, &peer)?;
+    let boundaries = Run {
+        boundaries: true,
+        ..run
+    };
+    boundaries.all(ours, &peer)
 }
 
 /// The distribution's redis-server.
@@ -114,6 +134,7 @@ struct Run {
     seed: u64,
     differences: usize,
     may_be_thin: bool,
+    boundaries: bool,
 }
 
 /// What has been found so far.
@@ -136,7 +157,10 @@ impl Run {
             "seed {}: {} commands beside {peer}",
             self.seed, self.commands
         );
-        let outcome = self.compare(&mut pair, &peer);
+        let outcome = match self.boundaries {
+            true => boundary::run(&mut pair, &peer, self.seed, own.pid()),
+            false => self.compare(&mut pair, &peer),
+        };
         for (name, server) in [("ours", &mut own), ("the peer", &mut other)] {
             if let Some(text) = server.died() {
                 return Err(format!(
@@ -150,9 +174,7 @@ impl Run {
 
     fn compare(&self, pair: &mut Pair, peer: &Peer) -> Res<()> {
         let rules = Rules::read(peer)?;
-        let words = words::Words::new(self.seed, clock_s(), payloads(pair)?);
-        let (ours, theirs) = (grammar::ask(pair.ours())?, grammar::ask(pair.theirs())?);
-        let mut generator = Generator::new(ours, &theirs, rules.clone(), words);
+        let mut generator = generator(pair, &rules, self.seed)?;
         let mut table = generator.table();
         let (start, mut found, mut done, mut epoch) = (Instant::now(), Found::default(), 0, 0);
         while done < self.commands && found.reports.len() < self.differences {
@@ -268,6 +290,13 @@ fn digests(pair: &mut Pair, cases: usize) -> Res<Option<Difference>> {
         ours,
         theirs,
     }))
+}
+
+/// What makes requests for these two.
+fn generator(pair: &mut Pair, rules: &Rules, seed: u64) -> Res<Generator> {
+    let words = words::Words::new(seed, clock_s(), payloads(pair)?);
+    let (ours, theirs) = (grammar::ask(pair.ours())?, grammar::ask(pair.theirs())?);
+    Ok(Generator::new(ours, &theirs, rules.clone(), words))
 }
 
 /// Values of all types as the peer dumps them; its format is none newer than ours.
