@@ -217,7 +217,8 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<(String, usize)> {
+/// One reply as text and the bytes that it takes, if it is whole.
+pub fn parse(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.windows(2).position(|two| two == b"\r\n")?;
     let line = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut used = end + 2;
