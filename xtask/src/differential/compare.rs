@@ -38,6 +38,9 @@ pub(crate) fn same(ours: &Reply, theirs: &Reply, how: &How) -> bool {
     if how.near > 0 && near(ours, theirs, how.near) {
         return true;
     }
+    if how.float && same_doubles(ours, theirs) {
+        return true;
+    }
     how.unordered && sorted(ours) == sorted(theirs)
 }
 
@@ -61,6 +64,20 @@ fn near(ours: &Reply, theirs: &Reply, distance: u64) -> bool {
             (Ok(a @ 0..), Ok(b @ 0..)) => a.abs_diff(b) <= distance,
             _ => false,
         },
+    }
+}
+
+/// The same but for how a double is spelt.
+fn same_doubles(ours: &Reply, theirs: &Reply) -> bool {
+    match (ours, theirs) {
+        (Reply::Many(m, a), Reply::Many(n, b)) => {
+            m == n && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_doubles(a, b))
+        }
+        (Reply::Bulk(_), Reply::Bulk(_)) | (Reply::Double(_), Reply::Double(_)) => {
+            let number = |reply: &Reply| reply.text().parse::<f64>();
+            ours == theirs || matches!((number(ours), number(theirs)), (Ok(a), Ok(b)) if a == b)
+        }
+        _ => ours == theirs,
     }
 }
 

@@ -228,7 +228,7 @@ impl Generator {
         };
         walk.sequence(&command.arguments);
         let (pieces, used) = (walk.pieces, walk.used);
-        let pool = self.words.pool(command);
+        let pool = self.words.pool(command, &used);
         let about = About {
             command,
             used: &used,

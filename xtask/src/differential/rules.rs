@@ -9,7 +9,7 @@
 //!   SORT           BY      redis<8   skip            open: …
 //! ```
 //!
-//! The option is a token that the request used, or `-` for every request; the peer `*`, `redis`,
+//! The command may be `*`, all of them. The option is a token that the request used, or `-` for every request; the peer `*`, `redis`,
 //! `valkey`, or one of them with `<VERSION`. All rules that fit hold together. A rule whose reason
 //! begins with `open:` is a difference that is to be mended.
 
@@ -28,6 +28,8 @@ pub(crate) struct How {
     pub(crate) length: bool,
     /// Numbers may differ by so much.
     pub(crate) near: u64,
+    /// Doubles may be spelt in other digits.
+    pub(crate) float: bool,
     /// A cursor and a list: all of it in any order when both cursors are at the end.
     pub(crate) scan: bool,
     /// Errors are compared by their first word.
@@ -51,6 +53,7 @@ impl How {
             "unordered" => self.unordered = true,
             "kind" => self.kind = true,
             "length" => self.length = true,
+            "float" => self.float = true,
             "scan" => self.scan = true,
             "code" => self.code = true,
             "undo" => self.undo = true,
@@ -167,7 +170,8 @@ impl Rules {
     /// All that holds for a command and one of its forms.
     fn of<'a>(&'a self, command: &'a str, used: &'a [String]) -> impl Iterator<Item = &'a Rule> {
         self.0.iter().filter(move |rule| {
-            rule.command == command && (rule.token == "-" || used.contains(&rule.token))
+            (rule.command == command || rule.command == "*")
+                && (rule.token == "-" || used.contains(&rule.token))
         })
     }
 
@@ -180,6 +184,7 @@ impl Rules {
             all.unordered |= how.unordered;
             all.kind |= how.kind;
             all.length |= how.length;
+            all.float |= how.float;
             all.scan |= how.scan;
             all.code |= how.code;
             all.stricter |= how.stricter;

@@ -101,7 +101,12 @@ impl Words {
     }
 
     /// The type whose keys a request is about.
-    pub(crate) fn pool(&mut self, command: &Command) -> &'static str {
+    pub(crate) fn pool(&mut self, command: &Command, used: &[String]) -> &'static str {
+        // What is ordered by member needs equal scores, or its order is nobody's.
+        let is_lex = command.name.contains("LEX") || used.iter().any(|token| token == "BYLEX");
+        if is_lex || (command.name == "ZADD" && self.random.percent(25)) {
+            return "lex";
+        }
         let own = match command.group.as_str() {
             "string" => "str",
             "bitmap" => "bit",
@@ -124,6 +129,7 @@ impl Words {
 
     fn key(&mut self, pool: &str) -> String {
         let pool = match self.random.below(100) {
+            _ if pool == "lex" => pool,
             0 | 1 => POOLS[self.random.below(POOLS.len())],
             2 => "none",
             _ => pool,
@@ -176,6 +182,9 @@ impl Words {
         if kind == "key" {
             return self.key(about.pool).into_bytes();
         }
+        if name == "score" && about.pool == "lex" {
+            return b"0".to_vec();
+        }
         if name == "serialized-value" {
             return match self.random.percent(90) {
                 true => self.random.pick(&self.payloads).clone(),
@@ -204,7 +213,7 @@ impl Words {
             };
         }
         // What is no number gets an odd one as well.
-        if self.random.below(100) < 2 && !matches!(kind, "pattern") {
+        if self.random.below(100) < 2 && !name.ends_with("pattern") {
             return self.of(ODD).into_bytes();
         }
         let text = match about.command.group.as_str() {
@@ -258,10 +267,12 @@ impl Words {
             "value" if about.is("HSET") || about.is("HMSET") => {
                 self.of(&["1", "2", "x", "2.5", "yy"])
             }
-            // SORT: weights are strings, what is got stands in hashes.
-            "pattern" if about.is("SORT") => {
-                self.of(&["str:*", "hsh:*->f1", "nosort", "#", "none"])
-            }
+            // SORT: weights are strings, what is got stands in hashes. Without a star the order would be
+            // the table's.
+            _ if about.is("SORT") && name.ends_with("pattern") => match about.uses("BY") {
+                true => self.of(&["str:*", "hsh:*->f1", "none:*"]),
+                false => self.of(&["str:*", "hsh:*->f1", "#", "none"]),
+            },
             _ => match kind {
                 "integer" => self.int(-3, 10),
                 "double" => self.of(SCORES),
