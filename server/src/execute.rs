@@ -64,43 +64,7 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     call.server.current[call.desk.worker].begin(call.client.id, command.id);
     let mark = call.reply.mark();
     let dirty = call.unit.as_ref().map_or(0, |unit| unit.dirty_count());
-    let mut later = None;
-    let result = match command.spec.run {
-        Run::Data(handler) => {
-            let unit = call
-                .unit
-                .as_deref_mut()
-                .expect("a data command's plan opens a unit");
-            declare(unit, command, call.args);
-            let mut data = Call {
-                args: call.args,
-                lone_key: call.lone_key,
-                unit: &mut *unit,
-                reply: &mut *call.reply,
-                settings: &call.desk.live.settings,
-                may_block: call.may_block,
-                later: None,
-            };
-            let result = handler(&mut data);
-            later = data.later;
-            unit.undeclare();
-            result
-        }
-        Run::Admin(handler) => {
-            let unit = call.unit.as_deref_mut();
-            let unit = unit.filter(|_| command.key_shape != KeyShape::None);
-            if let Some(unit) = unit {
-                declare(unit, command, call.args);
-            }
-            let result = handler(call);
-            if let Some(unit) = call.unit.as_deref_mut() {
-                unit.undeclare();
-            }
-            // The command may have changed the configuration or reset the statistics.
-            call.desk.refresh(call.server);
-            result
-        }
-    };
+    let (result, mut later) = handle(call);
     if let Some(mode) = call.session.tracking
         && mode.remembers()
         && command.has(Flags::READONLY)
@@ -147,6 +111,48 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
     note_reply(call, command, mark);
     conclude(call, began);
     Ran::Answered
+}
+
+/// Runs the handler, held to its declared keys.
+#[inline]
+fn handle(call: &mut AdminCall<'_, '_>) -> (Result<(), CommandError>, Option<Later>) {
+    let command = call.command;
+    match command.spec.run {
+        Run::Data(handler) => {
+            let unit = call
+                .unit
+                .as_deref_mut()
+                .expect("a data command's plan opens a unit");
+            declare(unit, command, call.args);
+            let mut data = Call {
+                args: call.args,
+                lone_key: call.lone_key,
+                unit: &mut *unit,
+                reply: &mut *call.reply,
+                settings: &call.desk.live.settings,
+                may_block: call.may_block,
+                later: None,
+            };
+            let result = handler(&mut data);
+            let later = data.later;
+            unit.undeclare();
+            (result, later)
+        }
+        Run::Admin(handler) => {
+            let unit = call.unit.as_deref_mut();
+            let unit = unit.filter(|_| command.key_shape != KeyShape::None);
+            if let Some(unit) = unit {
+                declare(unit, command, call.args);
+            }
+            let result = handler(call);
+            if let Some(unit) = call.unit.as_deref_mut() {
+                unit.undeclare();
+            }
+            // The command may have changed the configuration or reset the statistics.
+            call.desk.refresh(call.server);
+            (result, None)
+        }
+    }
 }
 
 /// Debug builds hold a command to the keys that its row names (RELIABILITY S3): what it touches beyond
