@@ -37,6 +37,10 @@ pub const LOG_LEVELS: &[(&str, u32)] = &[
     ("nothing", 4),
 ];
 
+/// Why `activedefrag` and what belongs to it steer nothing.
+const NO_DEFRAG: &str =
+    "entries are not moved: the allocator does not tell which of its pages are sparse";
+
 /// All rows.
 // One row a line is what makes a table of them.
 #[rustfmt::skip]
@@ -144,14 +148,14 @@ pub static ROWS: &[Row] = &[
     switch("lazyfree-lazy-server-del", "no").flags(DEBUG),
     switch("lazyfree-lazy-user-del", "no").flags(DEBUG),
     switch("lazyfree-lazy-user-flush", "no").flags(DEBUG),
-    switch("activedefrag", "no").flags(DEBUG).waits(Types),
-    number("active-defrag-cycle-max", 1, 99, "25").waits(Types),
-    number("active-defrag-cycle-min", 1, 99, "1").waits(Types),
-    number("active-defrag-cycle-us", 0, 100_000, "500").waits(Types),
-    bytes("active-defrag-ignore-bytes", 1, LONG_MAX, "100mb").waits(Types),
-    number("active-defrag-max-scan-fields", 1, LONG_MAX, "1000").waits(Types),
-    number("active-defrag-threshold-lower", 0, 1000, "10").waits(Types),
-    number("active-defrag-threshold-upper", 0, 1000, "100").waits(Types),
+    switch("activedefrag", "no").flags(DEBUG).waits(Needless(NO_DEFRAG)),
+    number("active-defrag-cycle-max", 1, 99, "25").waits(Needless(NO_DEFRAG)),
+    number("active-defrag-cycle-min", 1, 99, "1").waits(Needless(NO_DEFRAG)),
+    number("active-defrag-cycle-us", 0, 100_000, "500").waits(Needless(NO_DEFRAG)),
+    bytes("active-defrag-ignore-bytes", 1, LONG_MAX, "100mb").waits(Needless(NO_DEFRAG)),
+    number("active-defrag-max-scan-fields", 1, LONG_MAX, "1000").waits(Needless(NO_DEFRAG)),
+    number("active-defrag-threshold-lower", 0, 1000, "10").waits(Needless(NO_DEFRAG)),
+    number("active-defrag-threshold-upper", 0, 1000, "100").waits(Needless(NO_DEFRAG)),
     number("hash-max-listpack-entries", 0, LONG_MAX, "512").alias("hash-max-ziplist-entries"),
     bytes("hash-max-listpack-value", 0, LONG_MAX, "64").alias("hash-max-ziplist-value"),
     bytes("hll-sparse-max-bytes", 0, LONG_MAX, "3000"),
