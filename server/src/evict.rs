@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** a slice lasts as long as `maxmemory-eviction-tenacity` says, and one removal more.
 //!
-//! Checked by: tests/transcripts/server/maxmemory.txt, server/tests/evict.rs, Redis's unit/maxmemory.
+//! Checked by: tests below, server/tests/evict.rs, server/tests/limits.rs, Redis's unit/maxmemory.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

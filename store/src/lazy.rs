@@ -17,7 +17,7 @@
 //! What the `lazyfree-*` switches mean here, and what the counters count, is on the page
 //! (`docs/design/eviction.md`).
 //!
-//! Checked by: tests below; examples/evict_bench.rs (stalls while ten million elements are freed).
+//! Checked by: tests/evict.rs (steps, counters); server/tests/config_effects.rs (what is counted).
 
 use std::cell::Cell;
 use std::sync::mpsc::{Sender, channel};
