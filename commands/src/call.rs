@@ -73,6 +73,10 @@ pub struct Call<'c, 's> {
 /// it takes less than the two turns of a lock that somebody else may lose by waiting, some 10 µs.
 pub const LONG_BYTES_MIN: usize = 64 * 1024;
 
+/// More random elements than this, repeated as SRANDMEMBER and its like may, would fill the memory of any
+/// machine: at least 2 GiB of reply. Refused as memory is.
+pub const REPEATS_MAX: u64 = 1 << 28;
+
 type Rest = dyn FnOnce(&mut Reply) -> Result<(), CommandError>;
 
 /// The rest of a command: runs once its unit has let go of all locks, and says the whole reply.

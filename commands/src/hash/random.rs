@@ -8,6 +8,7 @@ use store::{Container, Field, Hash};
 use super::say;
 use super::walk::nests_pairs;
 use crate::args::{integer, is};
+use crate::call::REPEATS_MAX;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, Keys};
 use crate::{Call, CommandError};
 
@@ -75,6 +76,9 @@ fn hrandfield(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         None => say(draw().name, reply),
         Some(Count { number, values }) if number < 0 => {
             let wanted = number.unsigned_abs();
+            if wanted > REPEATS_MAX {
+                return Err(CommandError::Refused);
+            }
             begin(wanted, values, reply)?;
             for _ in 0..wanted {
                 show(draw(), values, reply);

@@ -6,6 +6,7 @@ use store::{Container, EventClass, Set, Slot};
 
 use super::ask::LONG_LEN_MIN;
 use crate::args::integer;
+use crate::call::REPEATS_MAX;
 use crate::generic::write_element;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
 use crate::{Call, CommandError};
@@ -177,9 +178,6 @@ fn srandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         Ok(())
     })
 }
-
-/// More repeated members than this would fill the memory of any machine: at least 2 GiB of reply.
-const REPEATS_MAX: u64 = 1 << 28;
 
 fn show_repeatedly(set: &Set, wanted: u64, mut draws: Draws, reply: &mut resp::Reply) {
     reply.array(usize::try_from(wanted).expect("it is below 32 bits"));

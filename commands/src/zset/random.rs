@@ -6,6 +6,7 @@ use store::{Container, SortedSet};
 
 use super::{write_head, write_row};
 use crate::args::{integer, is};
+use crate::call::REPEATS_MAX;
 use crate::generic::write_element;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, Keys};
 use crate::{Call, CommandError};
@@ -68,9 +69,8 @@ fn zrandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         None => write_element(row(draw(set.len())).1, reply),
         Some(..=-1) => {
             let wanted = count.unwrap_or(0).unsigned_abs();
-            // A reply that no memory could hold.
-            if usize::try_from(wanted).is_ok_and(|wanted| wanted > isize::MAX as usize / 2) {
-                return Err(CommandError::OutOfRange);
+            if wanted > REPEATS_MAX {
+                return Err(CommandError::Refused);
             }
             write_head(wanted, with_scores, reply);
             for _ in 0..wanted {
