@@ -12,7 +12,8 @@
 use commands::spec::{CommandSpec, Locks, LogForm};
 use commands::{Call, CommandError, Settings, keys, table};
 use resp::{OwnedArgs, Proto, Reply};
-use store::{EventClass, Merge, Object, Options, Plan, Scratch, Store, Turn, ValueRef};
+use store::value::stream::StreamId;
+use store::{EventClass, Merge, Object, Options, Plan, Scratch, Store, Stream, Turn, ValueRef};
 
 /// Databases of a world: few, so that random ones meet.
 pub(crate) const DATABASES: u32 = 4;
@@ -211,17 +212,44 @@ fn content(value: ValueRef<'_>) -> Vec<u8> {
         Object::Hash(hash) => (hash.iter())
             .map(|field| format!("{field:?}").into_bytes())
             .collect(),
-        Object::Stream(_) => {
-            let mut payload = Vec::new();
-            rdb::dump(value, None, &mut payload);
-            vec![payload]
-        }
+        Object::Stream(stream) => stream_content(stream),
     };
     if !matches!(**object, Object::List(_)) {
         parts.sort();
     }
     parts.insert(0, format!("{:?}", object.kind()).into_bytes());
     parts.join(&0)
+}
+
+/// A stream without the times at which its consumers were seen: those are no part of the log, in Redis
+/// neither.
+fn stream_content(stream: &Stream) -> Vec<Vec<u8>> {
+    let head = (
+        stream.last_id(),
+        stream.max_deleted_id(),
+        stream.entries_added(),
+    );
+    let mut parts = vec![format!("{head:?}")];
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        let fields: Vec<_> = (entry.fields)
+            .map(|(name, value)| (name.to_vec(), value.to_vec()))
+            .collect();
+        parts.push(format!("{:?} {fields:?}", entry.id));
+    }
+    for (name, group) in stream.groups() {
+        parts.push(format!(
+            "{name:?} {:?} {:?}",
+            group.last_id, group.entries_read
+        ));
+        for (id, pending) in group.pending().iter() {
+            let owner = group.owner_name(pending.owner);
+            let (at, times) = (pending.delivered_ms, pending.deliveries);
+            parts.push(format!("{name:?} {id} {at} {times} {owner:?}"));
+        }
+        let consumers = group.consumers().map(|consumer| consumer.name());
+        parts.extend(consumers.map(|consumer| format!("{name:?} has {consumer:?}")));
+    }
+    parts.into_iter().map(String::into_bytes).collect()
 }
 
 /// The row of a request, of a subcommand its own.
