@@ -358,6 +358,8 @@ fn freed_memory_goes_back() {
     let mut client = Client::connect(server.address());
     for at in 0..100 {
         client.ask(&format!("SETRANGE k{at} 1000000 x"));
+        // Zeros that nobody has written take no memory.
+        client.ask(&format!("BITOP NOT k{at} k{at}"));
     }
     assert!(resident() > before + 80_000, "{before} {}", resident());
     assert_eq!(client.ask("FLUSHALL"), "+OK");

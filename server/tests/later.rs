@@ -41,8 +41,9 @@ fn long_commands_do_not_hold_their_keys() {
     }
     // Longer than a hundred round trips by far. (Run under the locks, each lets 1 to 3 changes through.).
     for long in ["lcs a b len", "lcs a b idx"] {
-        let changes = changes_meanwhile(&server, long);
-        assert!(changes >= 20, "{long}: {changes} changes");
+        // On a busy machine the other worker may not get its turn every time.
+        let overtaken = (0..10).any(|_| changes_meanwhile(&server, long) >= 20);
+        assert!(overtaken, "{long}: the key is held");
     }
     // A value that is pinned is the one that the command saw.
     assert_eq!(client.line("lcs a b len"), ":2999");

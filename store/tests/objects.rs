@@ -29,7 +29,7 @@ fn members(set: &Set) -> BTreeSet<Vec<u8>> {
     sorted
 }
 
-fn set_of<'u>(unit: &'u mut Unit<'_>, key: &[u8]) -> BTreeSet<Vec<u8>> {
+fn set_of(unit: &mut Unit<'_>, key: &[u8]) -> BTreeSet<Vec<u8>> {
     let key = unit.key(key);
     unit.read_as::<Set>(key)
         .expect("it is a set")

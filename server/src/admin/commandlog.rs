@@ -50,13 +50,13 @@ fn log_of<'s>(server: &'s Arc<Server>, name: &[u8]) -> Result<&'s Slowlog, Comma
     }
 }
 
-/// COMMANDLOG GET count slow|large-request|large-reply
+/// COMMANDLOG GET count <SLOW | LARGE-REQUEST | LARGE-REPLY>
 const GET: CommandSpec<Handler> = CommandSpec {
     name: "get",
     arity: Arity::Exactly(4),
     summary: "Gives the newest entries of a log.",
     complexity: "O(N) where N is the number of entries returned",
-    syntax: "count slow|large-request|large-reply",
+    syntax: "count <SLOW | LARGE-REQUEST | LARGE-REPLY>",
     tips: &["request_policy:all_nodes", "nondeterministic_output"],
     run: get,
     ..BASE
@@ -77,12 +77,12 @@ fn get(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// COMMANDLOG LEN slow|large-request|large-reply
+/// COMMANDLOG LEN <SLOW | LARGE-REQUEST | LARGE-REPLY>
 const LEN: CommandSpec<Handler> = CommandSpec {
     name: "len",
     arity: Arity::Exactly(3),
     summary: "Counts the entries of a log.",
-    syntax: "slow|large-request|large-reply",
+    syntax: "<SLOW | LARGE-REQUEST | LARGE-REPLY>",
     tips: &[
         "request_policy:all_nodes",
         "response_policy:agg_sum",
@@ -98,13 +98,13 @@ fn len(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// COMMANDLOG RESET slow|large-request|large-reply
+/// COMMANDLOG RESET <SLOW | LARGE-REQUEST | LARGE-REPLY>
 const RESET: CommandSpec<Handler> = CommandSpec {
     name: "reset",
     arity: Arity::Exactly(3),
     summary: "Forgets all entries of a log.",
     complexity: "O(N) where N is the number of entries in the commandlog",
-    syntax: "slow|large-request|large-reply",
+    syntax: "<SLOW | LARGE-REQUEST | LARGE-REPLY>",
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     run: reset,
     ..BASE

@@ -192,7 +192,11 @@ impl Judge<'_> {
     fn ask(&mut self, generator: &Generator, at: usize, line: Line) -> Res<()> {
         let command = &generator.commands[at];
         self.asked += 1;
-        let protocol = if self.asked % 2 == 0 { "2" } else { "3" };
+        let protocol = if self.asked.is_multiple_of(2) {
+            "2"
+        } else {
+            "3"
+        };
         self.pair.reset(protocol)?;
         self.pair.run(&self.data, None)?;
         let before = self.pair.ours().ask(&["DEBUG", "DIGEST"])?;

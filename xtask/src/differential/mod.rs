@@ -256,8 +256,8 @@ impl Run {
             ),
         };
         // Another request may have shown it first, or a digest: then its last line tells the kind.
-        let lines = cases.iter().flat_map(|case| &case.lines);
-        let last = lines.filter(|line| line.command.is_some()).next_back();
+        let mut lines = cases.iter().flat_map(|case| &case.lines);
+        let last = lines.rfind(|line| line.command.is_some());
         let kind = format!(
             "{} after {}",
             difference.what,
