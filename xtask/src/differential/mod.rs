@@ -99,24 +99,6 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     run.all(&ours, &peer)
 }
 
-/// CI's share.
-pub(crate) fn run_ci(ours: &Path) -> Res<()> {
-    let run = Run {
-        commands: CI_COMMANDS,
-        seed: clock_s() % 1_000_000,
-        differences: 5,
-        may_be_thin: false,
-        boundaries: false,
-    };
-    let peer = reference()?;
-    run.all(ours, &peer)?;
-    let boundaries = Run {
-        boundaries: true,
-        ..run
-    };
-    boundaries.all(ours, &peer)
-}
-
 /// The distribution's redis-server.
 fn reference() -> Res<PathBuf> {
     debian::install(PACKAGES)?;
