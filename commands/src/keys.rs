@@ -128,7 +128,8 @@ struct Misfit;
 /// The words that one range covers. A keyword that is not there is no misfit: it is an option.
 fn walk(range: &KeyAt, args: Args<'_>) -> Result<Walk, Misfit> {
     let words = args.len();
-    let Some(begin) = begin(range.begin, args) else {
+    let is_one = matches!(range.find, Find::Range { last: 0, .. });
+    let Some(begin) = begin(range.begin, is_one, args) else {
         return Ok(Walk::EMPTY);
     };
     let (first, last, step) = match range.find {
@@ -164,11 +165,18 @@ fn walk(range: &KeyAt, args: Args<'_>) -> Result<Walk, Misfit> {
     })
 }
 
-/// The word at which a range begins, if its keyword is there.
-fn begin(begin: Begin, args: Args<'_>) -> Option<usize> {
+/// The word at which a range begins, if its keyword is there. Behind a keyword that names one key
+/// (GEORADIUS's STORE) the last counts, as it does for who runs the command.
+fn begin(begin: Begin, is_one: bool, args: Args<'_>) -> Option<usize> {
     let words = args.len();
     match begin {
         Begin::Index(index) => Some(usize::from(index)),
+        Begin::Keyword {
+            word,
+            from: from @ 0..,
+        } if is_one => (from as usize..words.saturating_sub(1))
+            .rfind(|&i| is(args.get(i), word))
+            .map(|i| i + 1),
         Begin::Keyword {
             word,
             from: from @ 0..,
@@ -327,6 +335,8 @@ mod tests {
         const STORE: &[KeyAt] = &[keyword("STORE", 6, 0, 0)];
         assert_eq!(found(STORE, "GEORADIUS k 1 2 3 m STORE d"), [7]);
         assert_eq!(found(STORE, "GEORADIUS k 1 2 3 m STORE"), []);
+        assert_eq!(found(STORE, "GEORADIUS k 1 2 3 m STORE d STORE e"), [9]);
+        assert_eq!(found(STORE, "GEORADIUS k 1 2 3 m STORE d ASC STORE"), [7]);
     }
 
     #[test]
