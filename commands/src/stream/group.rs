@@ -76,6 +76,15 @@ fn options(call: &Call<'_, '_>, may_make: bool) -> Result<Options, CommandError>
     Ok(options)
 }
 
+/// An option that is said twice makes the request too long, which Redis tells once key and group are
+/// there.
+fn surplus(call: &Call<'_, '_>, words_max: usize) -> Result<(), CommandError> {
+    match call.args.len() > words_max {
+        true => Err(wrong_words(call)),
+        false => Ok(()),
+    }
+}
+
 const NO_KEY: CommandError = CommandError::Fixed(
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.",
 );
@@ -91,8 +100,10 @@ fn start(word: &[u8], is_strict: bool) -> Result<Option<StreamId>, CommandError>
 
 fn create(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let options = options(call, true)?;
+    let surplus = surplus(call, 8);
     let (key, name, word) = (call.key(2), call.args.get(3), call.args.get(4));
     let put = |stream: &mut Stream, start: Option<StreamId>| {
+        surplus?;
         if stream.group(name).is_some() {
             return Err(CommandError::Fixed(
                 "BUSYGROUP Consumer Group name already exists",
@@ -138,8 +149,10 @@ const SETID: CommandSpec = CommandSpec {
 
 fn setid(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let options = options(call, false)?;
+    let surplus = surplus(call, 7);
     let word = call.args.get(4);
     edit_group(call, "xgroup-setid", |stream, name| {
+        surplus?;
         let start = start(word, false)?.unwrap_or(stream.last_id());
         let group = stream.group_mut(name).expect("it has been looked for");
         (group.last_id, group.entries_read) = (start, options.entries_read);

@@ -91,12 +91,14 @@ pub(super) const ZSCAN: CommandSpec = CommandSpec {
 };
 
 fn zscan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
-    let mut walk = Walk::parse(call.args, &["NOSCORES"])?;
+    // Redis looks at the key before it reads the options.
+    Walk::check_cursor(call.args)?;
     let key = call.key(1);
     let Some(set) = call.unit.read_as::<SortedSet>(key)? else {
-        walk.reply(0, call.reply);
+        Walk::nothing(call.reply);
         return Ok(());
     };
+    let mut walk = Walk::parse(call.args, &["NOSCORES"])?;
     let (cursor, count, with_scores) = (walk.cursor, walk.count, walk.given.is_none());
     let mut text = Vec::new();
     let next = set.scan(cursor, count, |(score, member)| {
