@@ -6,7 +6,8 @@
 //! does not stop the others: one run tells everything.
 
 use crate::{
-    Res, cross, debian, fuzz, limits, redis_py, redis_suite, server, sh, tidy, transcripts, wine,
+    Res, cross, debian, differential, fuzz, limits, redis_py, redis_suite, server, sh, tidy,
+    transcripts, wine,
 };
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -69,6 +70,12 @@ const STAGES: &[Stage] = &[
         about: "hostile input, refused memory, many clients, stops",
         prepare: prlimit,
         run: run_limits,
+    },
+    Stage {
+        name: "differential",
+        about: "a million random commands beside the distribution's redis-server",
+        prepare: || debian::install(differential::PACKAGES),
+        run: |_| differential::run_ci(&server::build("fast")?),
     },
     Stage {
         name: "suite-1",

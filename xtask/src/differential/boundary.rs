@@ -76,6 +76,7 @@ const DATA: &[&[&str]] = &[
     &["HSET", "hsh:1", "f1", "1", "f2", "x"],
     &["ZADD", "zst:1", "1", "a", "2", "b", "3", "3"],
     &["ZADD", "zst:2", "0", "a", "0", "b", "0", "c"],
+    &["ZADD", "lex:1", "0", "a", "0", "b", "0", "c"],
     &["GEOADD", "geo:1", "1.5", "1.5", "f1", "-1", "2", "f2"],
     &["XADD", "stm:1", "1-1", "f1", "v"],
     &["XADD", "stm:1", "2-1", "f1", "w"],
@@ -84,7 +85,7 @@ const DATA: &[&[&str]] = &[
 ];
 
 const KEYS: &[&str] = &[
-    "str:1", "str:2", "set:1", "lst:1", "hsh:1", "zst:1", "stm:1", "hll:1", "none:1", "",
+    "str:1", "str:2", "set:1", "lst:1", "hsh:1", "zst:2", "stm:1", "hll:1", "none:1", "",
 ];
 
 const TIME_MAX: Duration = Duration::from_secs(1);

@@ -16,7 +16,7 @@ pub(crate) fn same(ours: &Reply, theirs: &Reply, how: &How) -> bool {
     if let (Reply::Error(a), Reply::Error(b)) = (ours, theirs) {
         // A NUL among the words that an error repeats ends it there, where C prints it.
         let is_cut = a.contains(&0);
-        return (how.code || is_cut) && first_word(a) == first_word(b);
+        return how.errors || ((how.code || is_cut) && first_word(a) == first_word(b));
     }
     let same_kind = std::mem::discriminant(ours) == std::mem::discriminant(theirs);
     if !same_kind {
@@ -30,7 +30,10 @@ pub(crate) fn same(ours: &Reply, theirs: &Reply, how: &How) -> bool {
     }
     if how.scan {
         return match (list(ours), list(theirs)) {
-            ([a, x], [b, y]) if a.text() == "0" && b.text() == "0" => sorted(x) == sorted(y),
+            ([a, x], [b, y]) if a.text() == "0" && b.text() == "0" => {
+                let spelt = |reply| if how.float { spelt(reply) } else { reply };
+                sorted(&spelt(x.clone())) == sorted(&spelt(y.clone()))
+            }
             ([_, _], [_, _]) => true,
             _ => false,
         };
@@ -75,9 +78,25 @@ fn same_doubles(ours: &Reply, theirs: &Reply) -> bool {
         }
         (Reply::Bulk(_), Reply::Bulk(_)) | (Reply::Double(_), Reply::Double(_)) => {
             let number = |reply: &Reply| reply.text().parse::<f64>();
-            ours == theirs || matches!((number(ours), number(theirs)), (Ok(a), Ok(b)) if a == b)
+            // 17 decimals are fewer digits than a small number has.
+            let is_near = |a: f64, b: f64| a == b || (a - b).abs() < 1e-16;
+            ours == theirs
+                || matches!((number(ours), number(theirs)), (Ok(a), Ok(b)) if is_near(a, b))
         }
         _ => ours == theirs,
+    }
+}
+
+/// The reply with every long number in one spelling.
+fn spelt(reply: Reply) -> Reply {
+    match reply {
+        Reply::Many(mark, items) => Reply::Many(mark, items.into_iter().map(spelt).collect()),
+        Reply::Bulk(text) if text.len() > 15 => match String::from_utf8_lossy(&text).parse::<f64>()
+        {
+            Ok(number) => Reply::Bulk(format!("{number:e}").into_bytes()),
+            Err(_) => Reply::Bulk(text),
+        },
+        other => other,
     }
 }
 

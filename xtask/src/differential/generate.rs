@@ -28,8 +28,13 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn plain(words: &[&str]) -> Line {
+        Line::of(words.iter().map(|w| w.as_bytes().to_vec()).collect())
+    }
+
+    /// A request that the table does not count.
+    fn of(words: Vec<Vec<u8>>) -> Line {
         Line {
-            words: words.iter().map(|w| w.as_bytes().to_vec()).collect(),
+            words,
             command: None,
             used: Vec::new(),
             how: How::default(),
@@ -111,8 +116,11 @@ fn weight(name: &str) -> usize {
         "FLUSHALL" | "FLUSHDB" => 1,
         "SWAPDB" | "MOVE" | "SELECT" => 5,
         "DEL" | "UNLINK" | "RENAME" | "RENAMENX" | "COPY" | "RESTORE" => 25,
-        "XTRIM" | "XDEL" | "XGROUP DESTROY" | "XSETID" => 40,
-        "XADD" | "ZADD" | "HSET" | "RPUSH" | "SADD" | "SET" | "GEOADD" => 300,
+        "XGROUP DESTROY" | "XGROUP DELCONSUMER" | "XSETID" => 10,
+        "XTRIM" | "XDEL" => 40,
+        "XADD" | "XREADGROUP" | "GEOADD" => 600,
+        "XGROUP CREATE" => 200,
+        "ZADD" | "HSET" | "RPUSH" | "SADD" | "SET" => 300,
         _ => 100,
     }
 }
@@ -175,9 +183,8 @@ impl Generator {
             return wrapped(lines, self.words.random.percent(90));
         }
         let lines = self.line(table);
-        let blocks = lines[0]
-            .command
-            .is_some_and(|at| self.commands[at].blocking);
+        let mut commands = lines.iter().filter_map(|line| line.command);
+        let blocks = commands.any(|at| self.commands[at].blocking);
         if blocks {
             return wrapped(lines, true);
         }
@@ -193,10 +200,15 @@ impl Generator {
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         let Request { mut line, places } = self.request(at, &wanted);
         let is_of_time = |place: &Place| {
-            place.name.contains("seconds") || matches!(&*place.name, "ttl" | "timeout" | "ms")
+            place.name.contains("seconds")
+                || place.name.contains("idle")
+                || matches!(&*place.name, "ttl" | "timeout" | "ms")
         };
         let name_words = self.commands[at].name.split(' ').count();
-        if !places.iter().any(is_of_time) && self.words.random.percent(3) {
+        // A score in the wrong place would mix the scores of keys that are ordered by member.
+        let is_lex = line.words.iter().any(|word| word.starts_with(b"lex:"));
+        let may_spoil = !line.how.whole && !is_lex && !places.iter().any(is_of_time);
+        if may_spoil && self.words.random.percent(3) {
             spoil(&mut self.words.random, &mut line.words, name_words);
         }
         line.settle_scan();
@@ -205,8 +217,15 @@ impl Generator {
             .filter(|place| place.kind == "key")
             .filter_map(|place| line.words.get(place.word).cloned())
             .collect();
-        let mut lines = vec![line];
-        if lines[0].how.undo && !keys.is_empty() {
+        let mut lines = Vec::new();
+        if !keys.is_empty() && self.words.random.percent(30) {
+            let key = self.words.random.pick(&keys).clone();
+            // So that requests meet data although much of what they do takes away.
+            lines.extend(self.words.data(&key).into_iter().map(Line::of));
+        }
+        let undo = line.how.undo;
+        lines.push(line);
+        if undo && !keys.is_empty() {
             let mut del = Line::plain(&["DEL"]);
             del.words.extend(keys);
             // How much was left is chance's too.
@@ -445,7 +464,13 @@ impl<'a> Walk<'a> {
         if !self.is_open(argument) {
             return false;
         }
-        let percent = if self.wanted.is_empty() { 35 } else { 20 };
+        // LIMIT is an error without ~.
+        let is_near = argument.has("~") && self.wanted.contains(&"LIMIT");
+        let percent = match (is_near, self.wanted.is_empty()) {
+            (true, _) => 90,
+            (false, true) => 35,
+            (false, false) => 20,
+        };
         !self.wants(argument).is_empty() || self.words.random.percent(percent)
     }
 }

@@ -70,6 +70,9 @@ const OPTIONS: &[&str] = &[
     "yes",
     "--databases",
     "16",
+    // Small nodes, or nothing is ever trimmed by nodes.
+    "--stream-node-max-entries",
+    "3",
     // What a request may make grow must not fill the machine.
     "--proto-max-bulk-len",
     "1mb",
@@ -97,6 +100,24 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
         None => server::build(&profile)?,
     };
     run.all(&ours, &peer)
+}
+
+/// CI's share: a million commands, and the boundary values.
+pub(crate) fn run_ci(ours: &Path) -> Res<()> {
+    let run = Run {
+        commands: CI_COMMANDS,
+        seed: clock_s() % 1_000_000,
+        differences: 5,
+        may_be_thin: false,
+        boundaries: false,
+    };
+    let peer = reference()?;
+    run.all(ours, &peer)?;
+    let boundaries = Run {
+        boundaries: true,
+        ..run
+    };
+    boundaries.all(ours, &peer)
 }
 
 /// The distribution's redis-server.

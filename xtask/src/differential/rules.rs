@@ -9,7 +9,7 @@
 //!   SORT           BY      redis<8   skip            open: …
 //! ```
 //!
-//! The command may be `*`, all of them. The option is a token that the request used, or `-` for every request; the peer `*`, `redis`,
+//! The command may be `*`, all of them. The option is a token that the request used, several joined by `+`, or `-` for every request; the peer `*`, `redis`,
 //! `valkey`, or one of them with `<VERSION`. All rules that fit hold together. A rule whose reason
 //! begins with `open:` is a difference that is to be mended.
 
@@ -32,12 +32,16 @@ pub(crate) struct How {
     pub(crate) float: bool,
     /// A cursor and a list: all of it in any order when both cursors are at the end.
     pub(crate) scan: bool,
+    /// Any error is as good as another.
+    pub(crate) errors: bool,
     /// Errors are compared by their first word.
     pub(crate) code: bool,
     /// Ours may refuse what the peer answers.
     pub(crate) stricter: bool,
     /// The peer may refuse what ours answers.
     pub(crate) looser: bool,
+    /// Its words are left as they came: what a word too many means differs.
+    pub(crate) whole: bool,
     /// The request's keys are deleted afterwards.
     pub(crate) undo: bool,
     /// The peer has the option, though its COMMAND DOCS do not name it.
@@ -55,11 +59,13 @@ impl How {
             "length" => self.length = true,
             "float" => self.float = true,
             "scan" => self.scan = true,
+            "errors" => self.errors = true,
             "code" => self.code = true,
             "undo" => self.undo = true,
             "stricter" => self.stricter = true,
             "looser" => self.looser = true,
             "rare" => self.rare = true,
+            "whole" => self.whole = true,
             "has" => self.has = true,
             _ => {
                 let number = word.strip_prefix("near:").and_then(|n| n.parse().ok());
@@ -124,6 +130,15 @@ struct Rule {
     reason: String,
 }
 
+impl Rule {
+    /// `BY+ALPHA`: both.
+    fn tokens(&self) -> impl Iterator<Item = &str> {
+        let is_one = self.token.len() == 1;
+        let parts = self.token.split('+').filter(move |_| !is_one);
+        parts.chain(is_one.then_some(self.token.as_str()))
+    }
+}
+
 /// The rules that hold for one peer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rules(Vec<Rule>);
@@ -171,7 +186,7 @@ impl Rules {
     fn of<'a>(&'a self, command: &'a str, used: &'a [String]) -> impl Iterator<Item = &'a Rule> {
         self.0.iter().filter(move |rule| {
             (rule.command == command || rule.command == "*")
-                && (rule.token == "-" || used.contains(&rule.token))
+                && (rule.token == "-" || rule.tokens().all(|token| used.iter().any(|u| u == token)))
         })
     }
 
@@ -186,9 +201,11 @@ impl Rules {
             all.length |= how.length;
             all.float |= how.float;
             all.scan |= how.scan;
+            all.errors |= how.errors;
             all.code |= how.code;
             all.stricter |= how.stricter;
             all.looser |= how.looser;
+            all.whole |= how.whole;
             all.undo |= how.undo;
             all.has |= how.has;
             all.near = all.near.max(how.near);

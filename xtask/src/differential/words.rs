@@ -38,7 +38,7 @@ impl About<'_> {
 }
 
 pub(crate) const POOLS: &[&str] = &[
-    "str", "bit", "lst", "set", "hsh", "zst", "geo", "stm", "hll",
+    "str", "bit", "lst", "set", "hsh", "zst", "stm", "geo", "hll",
 ];
 
 const ELEMENTS: &[&str] = &[
@@ -62,7 +62,9 @@ const ELEMENTS: &[&str] = &[
     "a longer element that is no number, of more than 44 bytes",
     "",
 ];
+const MEMBERS: &[&str] = &["a", "b", "c", "d", "1", "2", "3", "foo", "bar"];
 const FIELDS: &[&str] = &["f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8"];
+// No blanks and no hexadecimal: 7.0 takes them for bounds, and what is stored by them differs.
 const ODD: &[&str] = &[
     "abc",
     "",
@@ -75,9 +77,7 @@ const ODD: &[&str] = &[
     "18446744073709551616",
     "1e400",
     "nan",
-    " 1",
     "+0",
-    "0x10",
 ];
 const SCORES: &[&str] = &[
     "0", "0", "0", "1", "2", "3", "-1", "1.5", "-2.5", "7", "10", "inf", "-inf",
@@ -128,13 +128,81 @@ impl Words {
     }
 
     fn key(&mut self, pool: &str) -> String {
+        let is_geo = pool == "geo";
         let pool = match self.random.below(100) {
             _ if pool == "lex" => pool,
-            0 | 1 => POOLS[self.random.below(POOLS.len())],
+            // Places and registers that others have written are nobody's order, and no registers.
+            0 | 1 => POOLS[self.random.below(POOLS.len() - 2)],
             2 => "none",
             _ => pool,
         };
-        format!("{pool}:{}", self.random.between(1, 4))
+        // A sorted set's scores are places too, and many lie in one: what places are under keeps apart.
+        let pool = match (is_geo, pool) {
+            (true, "geo") => "geo",
+            (true, _) => "gone",
+            (false, pool) => pool,
+        };
+        // Groups and what is pending need their stream again and again.
+        let keys = if pool == "stm" { 2 } else { 3 };
+        format!("{pool}:{}", self.random.between(1, keys))
+    }
+
+    /// Requests that put something under a key, by what its name says that it holds.
+    pub(crate) fn data(&mut self, key: &[u8]) -> Vec<Vec<Vec<u8>>> {
+        let key = String::from_utf8_lossy(key).into_owned();
+        let mut lines = Vec::new();
+        let mut say = |words: &[&str]| {
+            lines.push(words.iter().map(|word| word.as_bytes().to_vec()).collect());
+        };
+        let three: [String; 3] = std::array::from_fn(|_| self.of(ELEMENTS));
+        let members: [String; 3] = std::array::from_fn(|_| self.of(MEMBERS));
+        let fields: [String; 3] = std::array::from_fn(|_| self.of(FIELDS));
+        let numbers: [String; 3] = std::array::from_fn(|_| self.int(-3, 3));
+        let ([a, b, c], [k, l, m], [f, g, h]) = (&three, &members, &fields);
+        match key.split(':').next().unwrap_or("") {
+            "str" => say(&["APPEND", &key, a]),
+            "bit" => say(&["SETRANGE", &key, "3", a]),
+            "lst" => say(&["RPUSH", &key, a, b, c]),
+            "set" => say(&["SADD", &key, a, b, c]),
+            "hsh" => say(&["HSET", &key, f, "1", g, "2", h, "x"]),
+            "zst" => say(&["ZADD", &key, &numbers[0], k, &numbers[1], l, &numbers[2], m]),
+            "lex" => say(&["ZADD", &key, "0", k, "0", l, "0", m]),
+            "geo" => {
+                // No two places alike, or an order by distance is nobody's.
+                let places: [String; 6] = std::array::from_fn(|_| self.degrees());
+                let [p, q, r, s, t, u] = &places;
+                say(&["GEOADD", &key, p, q, f, r, s, g, t, u, h]);
+            }
+            "hll" => say(&["PFADD", &key, a, b]),
+            "stm" => {
+                let ids = [self.new_id(), self.new_id()];
+                say(&["XADD", &key, &ids[0], f, a]);
+                say(&["XADD", &key, &ids[1], g, b]);
+                say(&["XGROUP", "CREATE", &key, "g1", "0"]);
+                say(&["XREADGROUP", "GROUP", "g1", "c1", "STREAMS", &key, ">"]);
+            }
+            _ => {}
+        }
+        lines
+    }
+
+    fn degrees(&mut self) -> String {
+        format!(
+            "{}.{:04}",
+            self.random.between(-3, 3),
+            self.random.below(10_000)
+        )
+    }
+
+    /// An id above all others, remembered.
+    fn new_id(&mut self) -> String {
+        self.ids += 1;
+        let id = format!("{}-{}", self.ids, self.random.below(3));
+        if self.recent.len() >= 24 {
+            self.recent.remove(0);
+        }
+        self.recent.push(id.clone());
+        id
     }
 
     fn int(&mut self, low: i64, high: i64) -> String {
@@ -206,6 +274,12 @@ impl Words {
         }
         if is_time {
             let zero = name == "ttl" && self.random.percent(60);
+            if !zero && about.uses("BLOCK") {
+                // 7.0 takes a time that overflows, and then reads.
+                return self
+                    .of(&["0", "1", "1000", "-1", "abc", "1.5"])
+                    .into_bytes();
+            }
             return if zero {
                 b"0".to_vec()
             } else {
@@ -214,7 +288,7 @@ impl Words {
         }
         // What is no number gets an odd one as well.
         if self.random.below(100) < 2 && !name.ends_with("pattern") {
-            return self.of(ODD).into_bytes();
+            return self.odd(name, about).into_bytes();
         }
         let text = match about.command.group.as_str() {
             "stream" => self.stream_word(name, about),
@@ -223,6 +297,24 @@ impl Words {
         };
         text.unwrap_or_else(|| self.plain_word(name, kind, about))
             .into_bytes()
+    }
+
+    /// An odd word, where it does the same in all releases.
+    fn odd(&mut self, name: &str, about: &About<'_>) -> String {
+        let odd = self.of(ODD);
+        let is_lowest = odd.starts_with("-9");
+        let replaced = match about.command.name.as_str() {
+            // Within a field's width of the lowest number Redis's check wraps, and SAT saturates to
+            // the other end; ours to the nearer one.
+            "BITFIELD" => is_lowest,
+            // What cannot be negated: 7.0's LREM and LPOS take it, and every LSET finds an
+            // element by either end, and we none.
+            "LREM" | "LPOS" | "LINDEX" => is_lowest,
+            "LSET" => odd.len() > 6,
+            // DEBUG DIGEST of a score has 17 digits in 7.0, as in ours, and the fewest in 8.0.
+            _ => matches!(name, "score" | "increment" | "weight") && odd.len() > 6,
+        };
+        if replaced { "-1".into() } else { odd }
     }
 
     fn plain_word(&mut self, name: &str, kind: &str, about: &About<'_>) -> String {
@@ -267,10 +359,10 @@ impl Words {
             "value" if about.is("HSET") || about.is("HMSET") => {
                 self.of(&["1", "2", "x", "2.5", "yy"])
             }
-            // SORT: weights are strings, what is got stands in hashes. Without a star the order would be
-            // the table's.
+            // SORT. Without a star the order would be the table's. Weights stand in hashes: SETRANGE puts
+            // NULs into strings, and C ends a number there.
             _ if about.is("SORT") && name.ends_with("pattern") => match about.uses("BY") {
-                true => self.of(&["str:*", "hsh:*->f1", "none:*"]),
+                true => self.of(&["hsh:*->f1", "hsh:*->f2", "void:*"]),
                 false => self.of(&["str:*", "hsh:*->f1", "#", "none"]),
             },
             _ => match kind {
@@ -284,8 +376,16 @@ impl Words {
 
     /// Sorted sets and geo: bounds by score, by member, by rank.
     fn scored_word(&mut self, name: &str, about: &About<'_>) -> Option<String> {
-        let is_low =
-            matches!(name, "min" | "start") != (about.uses("REV") || about.is("ZREVRANGEBY"));
+        // ZRANGESTORE calls its ranks min and max.
+        let name = match name {
+            "min" if about.is("ZRANGESTORE") => "start",
+            "max" if about.is("ZRANGESTORE") => "stop",
+            name => name,
+        };
+        let is_low = match name {
+            "start" | "stop" => (name == "start") != about.uses("REV"),
+            _ => name == "min",
+        };
         let is_bound = matches!(name, "min" | "max")
             || (matches!(name, "start" | "stop") && (about.uses("BYSCORE") || about.uses("BYLEX")));
         if is_bound {
@@ -303,10 +403,13 @@ impl Words {
         }
         let is_geo = about.command.group == "geo";
         Some(match name {
-            "longitude" => format!("{}.{}", self.random.between(-3, 3), self.random.below(1000)),
-            "latitude" => format!("{}.{}", self.random.between(-3, 3), self.random.below(1000)),
-            "radius" | "width" | "height" => self.of(&["500", "1000", "100000", "300", "5", "0"]),
-            "member" if is_geo => self.of(FIELDS),
+            "start" | "stop" => return Some(self.plain_word(name, "integer", about)),
+            "longitude" | "latitude" => self.degrees(),
+            "radius" | "width" | "height" => {
+                self.of(&["500", "1000", "500000", "3000000", "5", "0"])
+            }
+            "member" | "member1" | "member2" if is_geo => self.of(FIELDS),
+            "member" => self.of(MEMBERS),
             "score" | "increment" => self.of(SCORES),
             "weight" => self.of(&["1", "2", "0.5", "-1"]),
             "count" if is_geo => self.int(1, 5),
@@ -341,21 +444,11 @@ impl Words {
         };
         match (about.command.name.as_str(), name) {
             ("XADD" | "XTRIM", "threshold") if about.uses("MAXLEN") => self.int(0, 12),
-            ("XADD", "id") => {
-                self.ids += 1;
-                if self.random.percent(4) {
-                    return known;
-                }
-                if self.random.percent(6) {
-                    return format!("{}-*", self.ids);
-                }
-                let id = format!("{}-{}", self.ids, self.random.below(3));
-                if self.recent.len() >= 24 {
-                    self.recent.remove(0);
-                }
-                self.recent.push(id.clone());
-                id
-            }
+            ("XADD", "id") => match self.random.below(100) {
+                0..4 => known,
+                4..10 => format!("{}-*", self.ids + 1),
+                _ => self.new_id(),
+            },
             ("XREADGROUP", _) => self.of(&[">", ">", ">", "0", "0-0"]),
             ("XREAD", _) => match self.random.below(10) {
                 0 => "$".into(),
