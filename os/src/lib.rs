@@ -9,6 +9,7 @@ pub mod affinity;
 pub mod alloc;
 pub mod clock;
 pub mod crash;
+pub mod disk;
 pub mod files;
 pub mod host;
 pub mod limits;

@@ -63,6 +63,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .write_all(bytes)
 }
 
+/// Makes files that are created with `options` ours alone: 0600 where there are such rights.
+pub(crate) fn for_us_alone(options: &mut OpenOptions) {
+    system::for_us_alone(options);
+}
+
 /// Puts `bytes` into the place of a file, or leaves it as it was. A file that is there keeps its
 /// rights; a new one gets what the process's umask leaves of 0644.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -97,26 +102,31 @@ fn write_flushed(fresh: &Path, bytes: &[u8], like: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// How often a refused rename is tried again; the pauses double from one millisecond, half a second
+/// How often what was refused is tried again; the pauses double from one millisecond, half a second
 /// in all.
 const RETRIES: u32 = 9;
 
 /// Renames a file, over another if need be.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    patiently(|| std::fs::rename(from, to))
+}
+
+/// Does something that somebody who holds the file may refuse for a moment.
+fn patiently(act: impl Fn() -> io::Result<()>) -> io::Result<()> {
     let mut pause = std::time::Duration::from_millis(1);
     for _ in 0..RETRIES {
-        match std::fs::rename(from, to) {
+        match act() {
             Err(e) if system::may_pass(&e) => std::thread::sleep(pause),
             done => return done,
         }
         pause *= 2;
     }
-    std::fs::rename(from, to)
+    act()
 }
 
 /// Removes a file; that it is not there is no failure.
 pub fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
+    match patiently(|| std::fs::remove_file(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     }

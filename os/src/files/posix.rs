@@ -78,3 +78,9 @@ pub(super) fn for_all_to_read(options: &mut std::fs::OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt as _;
     options.mode(0o644);
 }
+
+/// Data is read and written by us alone.
+pub(super) fn for_us_alone(options: &mut std::fs::OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600);
+}

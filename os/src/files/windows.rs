@@ -67,3 +67,6 @@ pub(super) fn set_group(_: &Path, _: &str) -> io::Result<()> {
 
 /// Rights come from the folder here.
 pub(super) fn for_all_to_read(_: &mut std::fs::OpenOptions) {}
+
+/// Rights come from the folder here.
+pub(super) fn for_us_alone(_: &mut std::fs::OpenOptions) {}
