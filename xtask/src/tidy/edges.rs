@@ -15,6 +15,8 @@ const EDGES: &[(&str, &[&str])] = &[
     // Of `resp` only its numbers: files spell scores as clients see them.
     ("rdb", &["resp", "collections", "store"]),
     ("commands", &["resp", "collections", "store", "rdb"]),
+    // Of `resp` only its numbers and requests: the append-only file is made of them.
+    ("persist", &["resp", "os", "store", "rdb"]),
     (
         "server",
         &[
@@ -25,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "store",
             "rdb",
             "commands",
+            "persist",
         ],
     ),
     ("redstart-server", &["os", "server"]),

@@ -1,0 +1,15 @@
+//! Save jobs, the append-only file, loading: what connects the store's values with files.
+//!
+//! | file | what |
+//! |---|---|
+//! | `jobs.rs` | which job runs, what it says of itself, how it ends |
+//!
+//! Plain types on threads that the server starts: no command is executed here, no client answered.
+//! Every file operation goes through `os`. The page is `docs/design/persistence.md`.
+//!
+//! **Invariant:** nothing here holds a lock of the store while it waits for a file.
+#![forbid(unsafe_code)]
+
+pub mod jobs;
+
+pub use jobs::{Job, Jobs, Kind, Progress};
