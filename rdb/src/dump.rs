@@ -18,6 +18,7 @@ use crate::crc;
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::lzf::Compressor;
+use crate::out::Out;
 use crate::{hash, list, set, sorted_set, stream, string};
 
 /// Version and checksum.
@@ -44,18 +45,18 @@ pub enum DumpError {
 /// Appends the payload of `value`. With a compressor long strings are compressed.
 pub fn dump(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
     let begin = out.len();
-    let version = write_value(value, compressor, out);
+    let version = write_value(value, &mut Out::payload(out, compressor));
     out.extend_from_slice(&version.to_le_bytes());
     let checksum = crc::checksum(&out[begin..]);
     out.extend_from_slice(&checksum.to_le_bytes());
 }
 
-/// Appends type and value; the lowest version that holds them.
-fn write_value(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &mut Vec<u8>) -> u16 {
+/// Appends type and value, with `out`'s key between them; the lowest version that holds them.
+pub(crate) fn write_value(value: ValueRef<'_>, out: &mut Out<'_>) -> u16 {
     match value {
         ValueRef::String(bytes) => {
-            out.push(types::STRING);
-            string::write(bytes, compressor, out);
+            out.head(types::STRING);
+            string::write(bytes, out);
             if bytes.len() > u32::MAX as usize {
                 format::VERSION_LENGTH_64
             } else {
@@ -63,11 +64,11 @@ fn write_value(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &m
             }
         }
         ValueRef::Object(object) => match &**object {
-            Object::List(list) => list::write(list, compressor, out),
-            Object::Set(set) => set::write(set, compressor, out),
-            Object::Hash(hash) => hash::write(hash, compressor, out),
-            Object::Stream(stream) => stream::write(stream, compressor, out),
-            Object::SortedSet(set) => sorted_set::write(set, compressor, out),
+            Object::List(list) => list::write(list, out),
+            Object::Set(set) => set::write(set, out),
+            Object::Hash(hash) => hash::write(hash, out),
+            Object::Stream(stream) => stream::write(stream, out),
+            Object::SortedSet(set) => sorted_set::write(set, out),
         },
     }
 }
@@ -115,7 +116,21 @@ pub fn read_value<'a>(
     version: u16,
     limits: &Limits,
 ) -> Result<Loaded<'a>, Malformed> {
-    let object = match input.byte()? {
+    let number = input.byte()?;
+    read_value_of(number, input, version, limits)
+}
+
+/// Decodes a value whose type stood elsewhere, as written by servers of this RDB version.
+///
+/// # Errors
+/// [`Malformed`]; after `Empty` the input stands behind the value.
+pub fn read_value_of<'a>(
+    number: u8,
+    input: &mut Input<'a>,
+    version: u16,
+    limits: &Limits,
+) -> Result<Loaded<'a>, Malformed> {
+    let object = match number {
         types::STRING => return string::read(input).map(Loaded::String),
         number @ (types::LIST
         | types::LIST_ZIPLIST

@@ -1,7 +1,8 @@
 //! The numbers of the RDB format, and how a value looks in it.
 //!
 //! ```text
-//!   file     "REDIS" version(4 digits)  ( opcode … | key-value )*  EOF  crc64
+//!   file     "REDIS" version(4 digits) | "VALKEY" version(3 digits)
+//!             ( opcode … | key-value )*  EOF  crc64
 //!   key-value   [EXPIRETIME_MS i64] [FREQ u8 | IDLE len]  type(1)  key(string)  value
 //!   payload     type(1)  value  version(u16)  crc64(u64)          what DUMP returns
 //! ```
@@ -21,6 +22,9 @@
 /// The version that our files carry.
 pub const VERSION_WRITTEN: u16 = 11;
 
+/// The lowest version of which we write files: Redis 7.0 reads it.
+pub const VERSION_FILE_MIN: u16 = VERSION_LISTPACK;
+
 /// The first version whose payloads carry version and checksum: Redis 2.6.
 pub const VERSION_DUMP: u16 = 6;
 
@@ -39,8 +43,14 @@ pub const VERSION_STREAM_LISTPACKS_3: u16 = 11;
 /// The first version with lengths of 64 bits: Redis 4.0.
 pub const VERSION_LENGTH_64: u16 = 8;
 
+/// The first version whose files end with a checksum: Redis 2.6.
+pub const VERSION_CHECKSUM: u16 = 5;
+
 /// The first version of Redis whose hashes have fields with deadlines: Redis 7.4.
 pub const VERSION_FIELD_DEADLINES: u16 = REDIS_FIRST;
+
+/// The first version of Valkey whose hashes have fields with deadlines: Valkey 9.0.
+pub const VERSION_FIELD_DEADLINES_VALKEY: u16 = VALKEY_FIRST;
 
 /// Whether a version is one of Valkey's own, where numbers from [`types::FORK`] on mean other things.
 #[must_use]
@@ -55,10 +65,10 @@ pub const fn version_accepted(version: u16) -> bool {
 }
 
 /// Redis after the fork: 7.4 to 8.10.
-const REDIS_FIRST: u16 = 12;
+pub(crate) const REDIS_FIRST: u16 = 12;
 const REDIS_LAST: u16 = 15;
 /// Valkey after the fork: 9.0 to 9.2.
-const VALKEY_FIRST: u16 = 80;
+pub(crate) const VALKEY_FIRST: u16 = 80;
 const VALKEY_LAST: u16 = 81;
 
 const _: () = assert!(VERSION_WRITTEN + 1 == REDIS_FIRST && REDIS_LAST < VALKEY_FIRST);
@@ -77,6 +87,10 @@ pub mod types {
     pub const HASH: u8 = 4;
     /// A sorted set with scores as 64-bit floats.
     pub const ZSET_2: u8 = 5;
+    /// A module's value of Redis 4.0's release candidates.
+    pub const MODULE_CANDIDATE: u8 = 6;
+    /// A module's value, in parts that say what they are.
+    pub const MODULE: u8 = 7;
     /// A hash as a zipmap (before Redis 2.6).
     pub const HASH_ZIPMAP: u8 = 9;
     /// A list as one ziplist (before Redis 3.2).
@@ -115,10 +129,14 @@ pub mod types {
 
 /// What stands where a type could stand, in a file.
 pub mod opcode {
+    /// Valkey 9.0: the state of a cluster slot's import.
+    pub const SLOT_IMPORT: u8 = 243;
     /// A hint about a cluster slot's size.
     pub const SLOT_INFO: u8 = 244;
     /// A function library.
     pub const FUNCTION: u8 = 245;
+    /// A function library of Redis 7.0's release candidates.
+    pub const FUNCTION_CANDIDATE: u8 = 246;
     /// A module's own data.
     pub const MODULE_AUX: u8 = 247;
     /// The next key's idle time.

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The two in the middle are Redis's since 7.4, the last is Valkey's since 9.0, and its number means
-//! nothing to Redis: the version says whose it is. We write Redis's where a field has a deadline.
+//! nothing to Redis: the version says whose it is. The form that is
+//! asked for (`form.rs`) says which is written where a field has a deadline.
 //!
 //! A field that comes twice makes a foreign hash malformed, as for Redis. Fields whose time is over
 //! are read like others: they go as soon as somebody looks at the time.
@@ -19,32 +20,42 @@ use collections::Listpack;
 use collections::listpack::{Ziplist, Zipmap};
 use store::{Container, FieldDeadline, Hash, Limits, Object};
 
+use crate::form::Dialect;
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::length;
-use crate::lzf::Compressor;
+use crate::out::Out;
 use crate::string;
 
+/// Stands for no deadline in Valkey's form.
+const NO_DEADLINE: i64 = -1;
+
 /// Appends type and value; the lowest version that holds them.
-pub fn write(hash: &Hash, mut compressor: Option<&mut Compressor>, out: &mut Vec<u8>) -> u16 {
-    let earliest = hash.iter().filter_map(|field| field.deadline).min();
+pub fn write(hash: &Hash, out: &mut Out<'_>) -> u16 {
     if let Some(pack) = hash.pack() {
-        out.push(types::HASH_LISTPACK);
-        string::write_opaque(pack.as_bytes(), compressor, out);
+        out.head(types::HASH_LISTPACK);
+        string::write_opaque(pack.as_bytes(), out);
         return format::VERSION_LISTPACK;
     }
+    // What a large hash says is a lower bound, and may outlive the last deadline.
+    let earliest = hash
+        .part_deadline()
+        .and_then(|_| hash.iter().filter_map(|field| field.deadline).min());
+    if out.form().dialect() == Dialect::Valkey && earliest.is_some() {
+        return write_for_valkey(hash, out);
+    }
     if let (Some(pack), Some(earliest)) = (hash.timed_pack(), earliest) {
-        out.push(types::HASH_LISTPACK_EX);
-        out.extend_from_slice(&earliest.to_le_bytes());
-        string::write_opaque(pack.as_bytes(), compressor, out);
+        out.head(types::HASH_LISTPACK_EX);
+        out.extend(&earliest.to_le_bytes());
+        string::write_opaque(pack.as_bytes(), out);
         return format::VERSION_FIELD_DEADLINES;
     }
     match earliest {
         Some(earliest) => {
-            out.push(types::HASH_METADATA);
-            out.extend_from_slice(&earliest.to_le_bytes());
+            out.head(types::HASH_METADATA);
+            out.extend(&earliest.to_le_bytes());
         }
-        None => out.push(types::HASH),
+        None => out.head(types::HASH),
     }
     length::write(hash.len(), out);
     for field in hash.iter() {
@@ -52,13 +63,24 @@ pub fn write(hash: &Hash, mut compressor: Option<&mut Compressor>, out: &mut Vec
             let ttl = field.deadline.map_or(0, |at| at.abs_diff(earliest) + 1);
             length::write(ttl, out);
         }
-        string::write_element(field.name, compressor.as_deref_mut(), out);
-        string::write_element(field.value, compressor.as_deref_mut(), out);
+        string::write_element(field.name, out);
+        string::write_element(field.value, out);
     }
     match earliest {
         Some(_) => format::VERSION_FIELD_DEADLINES,
         None => format::VERSION_DUMP,
     }
+}
+
+fn write_for_valkey(hash: &Hash, out: &mut Out<'_>) -> u16 {
+    out.head(types::HASH_VALKEY);
+    length::write(hash.len(), out);
+    for field in hash.iter() {
+        string::write_element(field.name, out);
+        string::write_element(field.value, out);
+        out.extend(&field.deadline.unwrap_or(NO_DEADLINE).to_le_bytes());
+    }
+    format::VERSION_FIELD_DEADLINES_VALKEY
 }
 
 /// Whether type `number` of a payload or file of `version` is a hash.
@@ -122,7 +144,7 @@ pub fn read(number: u8, input: &mut Input<'_>, limits: &Limits) -> Result<Object
         _ => read_fields(number, input, &mut hash)?,
     }
     if hash.hash.is_empty() {
-        return Err(Malformed::Encoding);
+        return Err(Malformed::Empty);
     }
     Ok(Object::Hash(hash.hash))
 }
@@ -157,7 +179,7 @@ fn read_fields(
         let value = string::read_bytes(input)?;
         if number == types::HASH_VALKEY {
             let at = i64::from_le_bytes(input.array()?);
-            deadline = (at != -1).then_some(at);
+            deadline = (at != NO_DEADLINE).then_some(at);
         }
         hash.add(&name, &value, deadline)?;
     }

@@ -9,6 +9,8 @@
 pub enum Malformed {
     /// The bytes end before the value does.
     Truncated,
+    /// A container of nothing, as some old servers wrote by mistake.
+    Empty,
     /// A length or encoding that the format does not know.
     Encoding,
     /// A type that we do not know.
@@ -19,6 +21,20 @@ pub enum Malformed {
     Trailing,
     /// The system refused the memory that the value needs.
     Refused,
+}
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Malformed::Truncated => "The value ends too early",
+            Malformed::Empty => "Empty container",
+            Malformed::Encoding => "Invalid length, encoding or content of a value",
+            Malformed::Type => "Unknown type of a value",
+            Malformed::Compression => "Invalid LZF compressed string",
+            Malformed::Trailing => "Bytes follow the value",
+            Malformed::Refused => "Out of memory loading a value",
+        })
+    }
 }
 
 /// What is left of the bytes.

@@ -12,6 +12,7 @@
 //! was never defined, and old writers left them 0, so other values are refused.
 
 use crate::input::{Input, Malformed};
+use crate::out::Out;
 
 const BITS_6: u8 = 0x00;
 const BITS_14: u8 = 0x40;
@@ -31,22 +32,22 @@ pub enum Length {
 }
 
 /// Appends a length in its shortest form.
-pub fn write(length: u64, out: &mut Vec<u8>) {
+pub fn write(length: u64, out: &mut Out<'_>) {
     if length < 1 << 6 {
         out.push(BITS_6 | length as u8);
     } else if length < 1 << 14 {
-        out.extend_from_slice(&[BITS_14 | (length >> 8) as u8, length as u8]);
+        out.extend(&[BITS_14 | (length >> 8) as u8, length as u8]);
     } else if let Ok(short) = u32::try_from(length) {
         out.push(BITS_32);
-        out.extend_from_slice(&short.to_be_bytes());
+        out.extend(&short.to_be_bytes());
     } else {
         out.push(BITS_64);
-        out.extend_from_slice(&length.to_be_bytes());
+        out.extend(&length.to_be_bytes());
     }
 }
 
 /// Appends the mark of a packed string form.
-pub fn write_packed(form: u8, out: &mut Vec<u8>) {
+pub fn write_packed(form: u8, out: &mut Out<'_>) {
     debug_assert!(form & FORM == 0, "a packed form has six bits");
     out.push(PACKED | form);
 }
@@ -87,7 +88,7 @@ mod tests {
 
     fn check(length: u64, bytes: &[u8]) {
         let mut out = Vec::new();
-        write(length, &mut out);
+        write(length, &mut Out::payload(&mut out, None));
         assert_eq!(out, bytes, "{length}");
         let mut input = Input::new(&out);
         assert_eq!(read_plain(&mut input), Ok(length));

@@ -17,15 +17,15 @@ use store::{Container, Limits, List, ListEnd, ListPart, Object};
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::length;
-use crate::lzf::Compressor;
+use crate::out::Out;
 use crate::string;
 
 const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
 
 /// Appends type and value; the lowest version that holds them.
-pub fn write(list: &List, mut compressor: Option<&mut Compressor>, out: &mut Vec<u8>) -> u16 {
-    out.push(types::LIST_QUICKLIST_2);
+pub fn write(list: &List, out: &mut Out<'_>) -> u16 {
+    out.head(types::LIST_QUICKLIST_2);
     length::write(list.part_count() as u64, out);
     for part in list.parts() {
         let (form, bytes) = match part {
@@ -33,7 +33,7 @@ pub fn write(list: &List, mut compressor: Option<&mut Compressor>, out: &mut Vec
             ListPart::Pack(pack) => (PACKED, pack.as_bytes()),
         };
         length::write(form, out);
-        string::write_opaque(bytes, compressor.as_deref_mut(), out);
+        string::write_opaque(bytes, out);
     }
     format::VERSION_LISTPACK
 }
@@ -76,7 +76,7 @@ pub fn read(number: u8, input: &mut Input<'_>, limits: &Limits) -> Result<Object
         }
     }
     if list.is_empty() {
-        return Err(Malformed::Encoding);
+        return Err(Malformed::Empty);
     }
     list.settle(limits.list());
     Ok(Object::List(list))

@@ -14,25 +14,27 @@ use store::{Container, Limits, Object, Set};
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::length;
-use crate::lzf::Compressor;
+use crate::out::Out;
 use crate::string;
 
 /// Appends type and value; the lowest version that holds them.
-pub fn write(set: &Set, mut compressor: Option<&mut Compressor>, out: &mut Vec<u8>) -> u16 {
+pub fn write(set: &Set, out: &mut Out<'_>) -> u16 {
     if let Some(ints) = set.ints() {
-        out.push(types::SET_INTSET);
-        string::write_opaque(ints.as_bytes(), compressor, out);
+        out.head(types::SET_INTSET);
+        string::write_opaque(ints.as_bytes(), out);
         return format::VERSION_DUMP;
     }
-    if let Some(pack) = set.pack() {
-        out.push(types::SET_LISTPACK);
-        string::write_opaque(pack.as_bytes(), compressor, out);
+    if let Some(pack) = set.pack()
+        && out.form().has_set_listpacks()
+    {
+        out.head(types::SET_LISTPACK);
+        string::write_opaque(pack.as_bytes(), out);
         return format::VERSION_SET_LISTPACK;
     }
-    out.push(types::SET);
+    out.head(types::SET);
     length::write(set.len(), out);
     for member in set.iter() {
-        string::write_element(member, compressor.as_deref_mut(), out);
+        string::write_element(member, out);
     }
     format::VERSION_DUMP
 }
@@ -65,7 +67,7 @@ pub fn read(number: u8, input: &mut Input<'_>, limits: &Limits) -> Result<Object
         }
     };
     if set.is_empty() {
-        return Err(Malformed::Encoding);
+        return Err(Malformed::Empty);
     }
     Ok(Object::Set(set))
 }
@@ -84,5 +86,5 @@ fn from_members<B: AsRef<[u8]>>(
             return Err(Malformed::Encoding);
         }
     }
-    set.ok_or(Malformed::Encoding)
+    set.ok_or(Malformed::Empty)
 }

@@ -24,7 +24,7 @@ use store::{Container, Limits, Object, SortedSet};
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::length;
-use crate::lzf::Compressor;
+use crate::out::Out;
 use crate::string;
 
 const NAN: u8 = 0xfd;
@@ -32,19 +32,19 @@ const INFINITY: u8 = 0xfe;
 const NEGATIVE_INFINITY: u8 = 0xff;
 
 /// Appends type and value; the lowest version that holds them.
-pub fn write(set: &SortedSet, mut compressor: Option<&mut Compressor>, out: &mut Vec<u8>) -> u16 {
+pub fn write(set: &SortedSet, out: &mut Out<'_>) -> u16 {
     if set.is_small()
         && let Some(pack) = spell(set)
     {
-        out.push(types::ZSET_LISTPACK);
-        string::write_opaque(pack.as_bytes(), compressor, out);
+        out.head(types::ZSET_LISTPACK);
+        string::write_opaque(pack.as_bytes(), out);
         return format::VERSION_LISTPACK;
     }
-    out.push(types::ZSET_2);
+    out.head(types::ZSET_2);
     length::write(set.len(), out);
     for (score, member) in set.iter().rev() {
-        string::write_element(member, compressor.as_deref_mut(), out);
-        out.extend_from_slice(&score.to_le_bytes());
+        string::write_element(member, out);
+        out.extend(&score.to_le_bytes());
     }
     format::VERSION_ZSET_2
 }
@@ -94,7 +94,7 @@ pub fn read(number: u8, input: &mut Input<'_>, limits: &Limits) -> Result<Object
         }
     };
     if set.is_empty() {
-        return Err(Malformed::Encoding);
+        return Err(Malformed::Empty);
     }
     Ok(Object::SortedSet(set))
 }

@@ -9,9 +9,9 @@
 //!   consumers  count  ( name  seen(i64) [active(i64)]  count  id(16 bytes)* )*
 //! ```
 //!
-//! The brackets are what STREAM_LISTPACKS_2 (Redis 7.0) and 3 (7.2: `active`) added; 3 is what is
-//! written. Ids of 16 bytes are highest byte first, times lowest byte first. A pending delivery that no
-//! consumer lists is nobody's (XNACK).
+//! The brackets are what STREAM_LISTPACKS_2 (Redis 7.0) and 3 (7.2: `active`) added; which of
+//! the two is written, `form.rs` says. Ids of 16 bytes are highest byte first, times lowest byte
+//! first. A pending delivery that no consumer lists is nobody's (XNACK).
 //!
 //! A foreign stream is checked whole: nodes (`store::value::stream::Node`), the order of ids across
 //! them, the length, every pending id against its group.
@@ -23,19 +23,24 @@ use store::{Container, Object};
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::length;
-use crate::lzf::Compressor;
+use crate::out::Out;
 use crate::string;
 
 /// Stands for "not known" where a group's read counter stands.
 const NOT_KNOWN: u64 = u64::MAX;
 
 /// Appends type and value; the lowest version that holds them.
-pub fn write(stream: &Stream, mut compressor: Option<&mut Compressor>, out: &mut Vec<u8>) -> u16 {
-    out.push(types::STREAM_LISTPACKS_3);
+pub fn write(stream: &Stream, out: &mut Out<'_>) -> u16 {
+    let both_times = out.form().has_active_times(times_differ(stream));
+    out.head(if both_times {
+        types::STREAM_LISTPACKS_3
+    } else {
+        types::STREAM_LISTPACKS_2
+    });
     length::write(stream.nodes().len(), out);
     for (id, node) in stream.nodes().iter() {
-        string::write_opaque(&id.to_be_bytes(), None, out);
-        string::write_opaque(node.as_bytes(), compressor.as_deref_mut(), out);
+        string::write_opaque(&id.to_be_bytes(), out);
+        string::write_opaque(node.as_bytes(), out);
     }
     length::write(stream.len(), out);
     write_id(stream.last_id(), out);
@@ -44,34 +49,50 @@ pub fn write(stream: &Stream, mut compressor: Option<&mut Compressor>, out: &mut
     length::write(stream.entries_added(), out);
     length::write(stream.group_count() as u64, out);
     for (name, group) in stream.groups() {
-        string::write_opaque(name, compressor.as_deref_mut(), out);
-        write_group(group, compressor.as_deref_mut(), out);
+        string::write_opaque(name, out);
+        write_group(group, both_times, out);
     }
-    format::VERSION_STREAM_LISTPACKS_3
+    if both_times {
+        format::VERSION_STREAM_LISTPACKS_3
+    } else {
+        format::VERSION_LISTPACK
+    }
 }
 
-fn write_id(id: StreamId, out: &mut Vec<u8>) {
+/// Whether a consumer was seen at another time than it was active: the older form knows one time.
+fn times_differ(stream: &Stream) -> bool {
+    stream
+        .groups()
+        .flat_map(|(_, group)| group.consumers())
+        .any(|consumer| consumer.seen_ms != consumer.active_ms)
+}
+
+fn write_id(id: StreamId, out: &mut Out<'_>) {
     length::write(id.ms, out);
     length::write(id.seq, out);
 }
 
-fn write_group(group: &Group, mut compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
+fn write_group(group: &Group, both_times: bool, out: &mut Out<'_>) {
     write_id(group.last_id, out);
     length::write(group.entries_read.unwrap_or(NOT_KNOWN), out);
     length::write(group.pending().len(), out);
     for (id, pending) in group.pending().iter() {
-        out.extend_from_slice(&id.to_be_bytes());
-        out.extend_from_slice(&pending.delivered_ms.to_le_bytes());
+        out.extend(&id.to_be_bytes());
+        out.extend(&pending.delivered_ms.to_le_bytes());
         length::write(pending.deliveries, out);
+        out.pause();
     }
     length::write(group.consumer_count() as u64, out);
     for consumer in group.consumers() {
-        string::write_opaque(consumer.name(), compressor.as_deref_mut(), out);
-        out.extend_from_slice(&consumer.seen_ms.to_le_bytes());
-        out.extend_from_slice(&consumer.active_ms.to_le_bytes());
+        string::write_opaque(consumer.name(), out);
+        out.extend(&consumer.seen_ms.to_le_bytes());
+        if both_times {
+            out.extend(&consumer.active_ms.to_le_bytes());
+        }
         length::write(consumer.pending().len(), out);
         for (id, _) in consumer.pending().iter() {
-            out.extend_from_slice(&id.to_be_bytes());
+            out.extend(&id.to_be_bytes());
+            out.pause();
         }
     }
 }

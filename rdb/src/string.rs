@@ -21,7 +21,8 @@ use store::{NewStr, Str};
 
 use crate::input::{Input, Malformed};
 use crate::length::{self, Length};
-use crate::lzf::{self, Compressor};
+use crate::lzf;
+use crate::out::Out;
 
 const INT_8: u8 = 0;
 const INT_16: u8 = 1;
@@ -36,26 +37,28 @@ const SAVING_BYTES_MIN: usize = 4;
 const PACKED_CHARS_MAX: usize = 11;
 
 /// Appends a string value. With a compressor long strings are compressed.
-pub fn write(value: Str<'_>, compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
+pub fn write(value: Str<'_>, out: &mut Out<'_>) {
     if let Some(packed) = value.as_int().and_then(|n| i32::try_from(n).ok()) {
         debug_assert!(value.len() <= PACKED_CHARS_MAX, "a packed integer is short");
         write_int(packed, out);
     } else {
-        write_bytes(value.bytes(&mut [0; INT_CHARS_MAX]), compressor, out);
+        write_bytes(value.bytes(&mut [0; INT_CHARS_MAX]), out);
     }
+    out.pause();
 }
 
 /// Appends an element of a container: a string like any other.
-pub fn write_element(element: Element<'_>, compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
+pub fn write_element(element: Element<'_>, out: &mut Out<'_>) {
     match element {
-        Element::Int(n) => write(Str::Int(n), compressor, out),
-        Element::Bytes(bytes) => write(Str::Bytes(bytes), compressor, out),
+        Element::Int(n) => write(Str::Int(n), out),
+        Element::Bytes(bytes) => write(Str::Bytes(bytes), out),
     }
 }
 
 /// Appends bytes that are no client's string but a container's memory: never packed as a number.
-pub fn write_opaque(bytes: &[u8], compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
-    write_bytes(bytes, compressor, out);
+pub fn write_opaque(bytes: &[u8], out: &mut Out<'_>) {
+    write_bytes(bytes, out);
+    out.pause();
 }
 
 /// Reads a string's bytes: an element of a container, or a container's memory.
@@ -73,42 +76,38 @@ pub fn read_bytes<'a>(input: &mut Input<'a>) -> Result<Cow<'a, [u8]>, Malformed>
     })
 }
 
-fn write_int(n: i32, out: &mut Vec<u8>) {
+fn write_int(n: i32, out: &mut Out<'_>) {
     if let Ok(n) = i8::try_from(n) {
         length::write_packed(INT_8, out);
-        out.extend_from_slice(&n.to_le_bytes());
+        out.extend(&n.to_le_bytes());
     } else if let Ok(n) = i16::try_from(n) {
         length::write_packed(INT_16, out);
-        out.extend_from_slice(&n.to_le_bytes());
+        out.extend(&n.to_le_bytes());
     } else {
         length::write_packed(INT_32, out);
-        out.extend_from_slice(&n.to_le_bytes());
+        out.extend(&n.to_le_bytes());
     }
 }
 
-fn write_bytes(bytes: &[u8], compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
-    if bytes.len() > UNCOMPRESSED_BYTES_MAX
-        && let Some(compressor) = compressor
-        && write_compressed(bytes, compressor, out)
-    {
-        return;
+fn write_bytes(bytes: &[u8], out: &mut Out<'_>) {
+    if bytes.len() <= UNCOMPRESSED_BYTES_MAX || !write_compressed(bytes, out) {
+        length::write(bytes.len() as u64, out);
+        out.extend_long(bytes);
     }
-    length::write(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
 }
 
 /// The packed length stands before the packed bytes and has a width of its own, so it is written
 /// once the bytes are known: they are packed at the end and the head is turned in before them.
-fn write_compressed(bytes: &[u8], compressor: &mut Compressor, out: &mut Vec<u8>) -> bool {
-    let begin = out.len();
-    if !compressor.compress(bytes, bytes.len() - SAVING_BYTES_MIN, out) {
+fn write_compressed(bytes: &[u8], out: &mut Out<'_>) -> bool {
+    let begin = out.pending();
+    if !out.compress(bytes, bytes.len() - SAVING_BYTES_MIN) {
         return false;
     }
-    let packed_bytes = out.len() - begin;
+    let packed_bytes = out.pending() - begin;
     length::write_packed(LZF, out);
     length::write(packed_bytes as u64, out);
     length::write(bytes.len() as u64, out);
-    out[begin..].rotate_left(packed_bytes);
+    out.turn_in(begin, packed_bytes);
     true
 }
 
@@ -135,6 +134,24 @@ pub fn read<'a>(input: &mut Input<'a>) -> Result<NewStr<'a>, Malformed> {
     })
 }
 
+/// Reads what follows the mark of a packed form: how many bytes come then.
+///
+/// # Errors
+/// [`Malformed`]: the bytes end, or there is no such form.
+pub(crate) fn packed_run(form: u8, input: &mut Input<'_>) -> Result<u64, Malformed> {
+    Ok(match form {
+        INT_8 => 1,
+        INT_16 => 2,
+        INT_32 => 4,
+        LZF => {
+            let packed_bytes = length::read_plain(input)?;
+            length::read_plain(input)?;
+            packed_bytes
+        }
+        _ => return Err(Malformed::Encoding),
+    })
+}
+
 /// A value that was read, as SET would hold it: what was unfolded into an allocation of its own
 /// but is short belongs into the entry (`embstr`).
 #[must_use]
@@ -150,6 +167,7 @@ pub fn as_set<'v>(value: &'v NewStr<'_>) -> NewStr<'v> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lzf::Compressor;
     use proptest::prelude::*;
 
     fn spelled(value: &NewStr<'_>) -> Vec<u8> {
@@ -165,8 +183,7 @@ mod tests {
         let mut out = Vec::new();
         write(
             Str::Bytes(bytes),
-            compress.then_some(&mut compressor),
-            &mut out,
+            &mut Out::payload(&mut out, compress.then_some(&mut compressor)),
         );
         let mut input = Input::new(&out);
         let back = read(&mut input).expect("we wrote it");

@@ -119,13 +119,13 @@ fn broken_ones_are_refused() {
         assert_eq!(error, DumpError::Value(why), "{body:?}");
     };
     let empty = b"\x07\x07\x00\x00\x00\x00\x00\xff";
-    check(b"\x01\x00", Malformed::Encoding);
+    check(b"\x01\x00", Malformed::Empty);
     check(b"\x01\x02\x01a", Malformed::Truncated);
     check(b"\x01\xc1\x01a", Malformed::Encoding);
-    check(b"\x12\x00", Malformed::Encoding);
+    check(b"\x12\x00", Malformed::Empty);
     check(b"\x12\x01\x03\x01a", Malformed::Encoding);
     check(b"\x12\x01\x02\x01a", Malformed::Encoding);
-    check(&[b"\x12\x01\x02", &empty[..]].concat(), Malformed::Encoding);
+    check(&[b"\x12\x01\x02", &empty[..]].concat(), Malformed::Empty);
     check(b"\x0a\x01a", Malformed::Encoding);
     check(b"\x0e\x01\x01a", Malformed::Encoding);
     // A count that no memory could hold, and no bytes behind it.

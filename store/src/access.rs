@@ -42,6 +42,19 @@ const LFU_START: u32 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access(pub(crate) u32);
 
+impl Access {
+    /// What it says of the key's past at `now_ms`, as it runs under `policy`: what a file keeps.
+    #[must_use]
+    pub fn seen(self, policy: AccessPolicy, now_ms: i64) -> Seen {
+        match policy {
+            AccessPolicy::Lru | AccessPolicy::Lrm => {
+                Seen::IdleSeconds(idle_seconds(self.0, now_ms))
+            }
+            AccessPolicy::Lfu { .. } => Seen::Frequency(policy.frequency(self.0, now_ms)),
+        }
+    }
+}
+
 /// When, or how often, a key was used before it came here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -248,6 +261,14 @@ mod tests {
         assert_eq!(
             LFU.frequency(clock.expect("LFU counts accesses"), now_ms),
             200
+        );
+        assert_eq!(
+            Access(clock.expect("LFU counts accesses")).seen(LFU, now_ms),
+            Seen::Frequency(200)
+        );
+        assert_eq!(
+            Access(AccessPolicy::Lru.fresh(now_ms)).seen(AccessPolicy::Lru, now_ms + 5_000),
+            Seen::IdleSeconds(5)
         );
         assert_eq!(LFU.seen(Seen::IdleSeconds(1), now_ms), None);
         assert_eq!(

@@ -1,10 +1,9 @@
 //! DEBUG about keys: DIGEST, DIGEST-VALUE, HTSTATS, OBJECT, POPULATE.
 
 use commands::CommandError;
-use rdb::Compressor;
+use rdb::{Compressor, Digest};
 use store::{NewStr, Slot, Unit};
 
-use super::digest::Digest;
 use crate::admin::AdminCall;
 
 /// The unit that the row's locks promise.

@@ -29,7 +29,6 @@ use crate::log;
 
 mod crash;
 mod data;
-mod digest;
 mod protocol;
 mod restart;
 mod switches;

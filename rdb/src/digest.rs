@@ -19,7 +19,7 @@ use store::{Cut, EntryRef, Object, ValueRef};
 
 /// Twenty bytes, shown as forty digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Digest([u8; 20]);
+pub struct Digest([u8; 20]);
 
 impl Digest {
     fn add(&mut self, bytes: &[u8]) {
@@ -110,14 +110,16 @@ impl Digest {
     }
 
     /// Of one value.
-    pub(super) fn of_value(entry: EntryRef<'_>) -> Digest {
+    #[must_use]
+    pub fn of_value(entry: EntryRef<'_>) -> Digest {
         let mut digest = Digest::default();
         digest.take_value(entry);
         digest
     }
 
     /// Of everything that has not expired.
-    pub(super) fn of_cut(cut: &Cut, databases: u32) -> Digest {
+    #[must_use]
+    pub fn of_cut(cut: &Cut, databases: u32) -> Digest {
         let mut whole = Digest::default();
         for db in 0..databases {
             let live = |entry: &EntryRef<'_>| entry.deadline().is_none_or(|at| cut.time_ms() <= at);
