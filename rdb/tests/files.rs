@@ -137,6 +137,11 @@ fn what_follows_the_end_is_left() {
     };
     assert_eq!(last, Some(end));
     assert_eq!(skimmer.rest(), b"*1\r\n");
+    let error = skimmer.finish().expect_err("something follows");
+    assert_eq!(
+        (error.offset, error.fault),
+        (length as u64, Fault::Trailing)
+    );
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct Batch {
 pub struct Record<'b> {
     /// The key.
     pub key: Cow<'b, [u8]>,
+    /// The value's type, one of [`types`].
+    pub number: u8,
     /// Its value; `None` for a container of nothing, which some old servers wrote by mistake: to be
     /// passed over.
     pub value: Option<Loaded<'b>>,
@@ -135,6 +137,7 @@ fn read_record<'b>(
     };
     Ok(Record {
         key,
+        number,
         value,
         deadline,
         seen,

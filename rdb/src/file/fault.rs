@@ -22,6 +22,8 @@ pub enum Fault {
     Version(u32),
     /// The file ends before its end.
     Short,
+    /// Bytes follow the file's end.
+    Trailing,
     /// A type or opcode that this version does not know.
     Type(u8),
     /// A value of a module that does not exist here.
@@ -61,6 +63,7 @@ impl fmt::Display for Fault {
             Fault::Magic => write!(f, "Wrong signature trying to load DB from file"),
             Fault::Version(version) => write!(f, "Can't handle RDB format version {version}"),
             Fault::Short => write!(f, "Unexpected EOF reading RDB file"),
+            Fault::Trailing => write!(f, "Bytes follow the end of the RDB file"),
             Fault::Type(number) => write!(f, "Unknown RDB encoding type {number}"),
             Fault::Module(name) => write!(
                 f,

@@ -164,13 +164,17 @@ impl Skimmer {
         }
     }
 
-    /// The blocks are at their end: an error if the file is not.
+    /// The blocks are at their end: an error if the file is not, or was before. A byte that has
+    /// become the mark of the end, with zeros behind it, looks like a file without a checksum; what
+    /// follows gives it away. Where something may follow (an append-only file), ask [`Skimmer::rest`]
+    /// instead.
     ///
     /// # Errors
-    /// [`Fault::Short`], or what was wrong before.
+    /// [`Fault::Short`], [`Fault::Trailing`], or what was wrong before.
     pub fn finish(&mut self) -> Result<(), FileError> {
         match &self.state {
-            State::Over => Ok(()),
+            State::Over if self.rest().is_empty() => Ok(()),
+            State::Over => Err(self.fail(Fault::Trailing)),
             State::Failed(error) => Err(error.clone()),
             _ => {
                 self.at = self.buffer.len();
