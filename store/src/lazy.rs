@@ -12,7 +12,7 @@
 //!
 //! F1  What is long to free is freed by this thread whoever lets go of it last: [`crate::Object`]'s own
 //!     drop sends it here, so no holder has to think of it.
-//! F2  Between pieces of some ten thousand allocations the thread lets others run.
+//! F2  Between pieces of some hundred allocations the thread lets others run.
 //!
 //! What the `lazyfree-*` switches mean here, and what the counters count, is on the page
 //! (`docs/design/eviction.md`).

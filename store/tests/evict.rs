@@ -424,20 +424,54 @@ fn flushed_keys_are_counted_on_their_way() {
     assert_eq!((stats.lazyfree_pending, stats.lazyfreed_objects), (0, 100));
 }
 
-/// A large set is taken apart piece by piece, with others' turns between.
+/// Whatever is large is taken apart piece by piece, with others' turns between, and is empty then.
 #[test]
-fn a_large_set_is_freed_in_steps() {
-    use store::{Container, Limits, Set};
+fn what_is_large_is_freed_in_steps() {
+    use store::value::stream::{Group, Pending, StreamId};
+    use store::{Container, FieldDeadline, Hash, Limits, List, ListEnd, Set, SortedSet, Stream};
+    const MANY: u64 = 50_000;
+    fn check(mut container: impl Container) {
+        let (kind, mut pauses) = (container.encoding().name(), 0);
+        container.free_in_steps(&mut || pauses += 1);
+        assert!(pauses >= 5, "{kind}: {pauses}");
+        assert!(container.is_empty(), "{kind}");
+    }
     // Elements are hashed with the secrets of the process's first store.
     let _bench = Bench::new();
     let limits = Limits::default();
-    let mut set = Set::for_members(b"first", 50_000, &limits);
-    for i in 0..50_000 {
-        let member = format!("member:{i}");
-        assert!(set.add(member.as_bytes(), &limits).expect("memory"));
+    let (mut set, mut hash) = (Set::for_members(b"x", MANY, &limits), Hash::new());
+    let (mut list, mut stream) = (List::new(), Stream::new());
+    let mut sorted = SortedSet::for_members(MANY, 14, &limits);
+    let mut group = Group::new(StreamId::MIN, None);
+    let owner = group.add_consumer(b"c", 0).expect("memory");
+    for i in 0..MANY {
+        let word = format!("{:a<200}", format!("member:{i}"));
+        let (short, long) = (&word.as_bytes()[..14], word.as_bytes());
+        assert!(set.add(short, &limits).expect("memory"));
+        assert!(sorted.insert(short, i as f64, &limits).expect("memory"));
+        hash.set(short, b"value", FieldDeadline::Keep, &limits)
+            .expect("memory");
+        list.expect_more(1, 200, limits.list()).expect("memory");
+        list.push(ListEnd::Right, long, limits.list())
+            .expect("memory");
+        let id = StreamId { ms: 1, seq: i };
+        stream
+            .append(id, [(short, long)].into_iter(), &limits)
+            .expect("memory");
+        let (delivered_ms, deliveries) = (1, 1);
+        let delivery = Pending {
+            delivered_ms,
+            deliveries,
+            owner,
+        };
+        group.deliver(id, delivery);
     }
-    let mut pauses = 0;
-    set.free_in_steps(&mut || pauses += 1);
-    assert!(pauses >= 5, "{pauses}");
-    assert!(set.is_empty());
+    let mut groups = Stream::new();
+    groups.put_group(b"g", group).expect("memory");
+    check(set);
+    check(hash);
+    check(list);
+    check(sorted);
+    check(stream);
+    check(groups);
 }

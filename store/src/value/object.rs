@@ -75,11 +75,9 @@ pub trait Container: Sized {
     /// How many allocations freeing it touches, about: what `lazyfree-*` weighs.
     fn free_effort(&self) -> u64;
 
-    /// Empties it piece by piece, calling `pause` between pieces of some thousand allocations: how the
+    /// Empties it piece by piece, calling `pause` between pieces of some hundred allocations: how the
     /// free thread frees what is large.
-    fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
-        let _ = pause;
-    }
+    fn free_in_steps(&mut self, pause: &mut dyn FnMut());
 
     /// The earliest time at which a part of it expires, in milliseconds since 1970.
     fn part_deadline(&self) -> Option<i64> {

@@ -515,4 +515,16 @@ impl Container for SortedSet {
             Form::Tree(tree) => tree.len() / 16,
         }
     }
+
+    fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
+        /// Leaves or bundles between pauses.
+        const NODES: usize = 256;
+        let form = std::mem::replace(&mut self.form, Form::Packed(Listpack::new()));
+        if let Form::Tree(tree) = form {
+            let mut remains = tree.into_remains();
+            while remains.free_some(NODES) {
+                pause();
+            }
+        }
+    }
 }

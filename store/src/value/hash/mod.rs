@@ -516,6 +516,16 @@ impl Container for Hash {
         }
     }
 
+    fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
+        let form = std::mem::replace(&mut self.form, Form::Packed(Listpack::new()));
+        if let Form::Table(large) = form {
+            for piece in large.dict.into_pieces() {
+                drop(piece);
+                pause();
+            }
+        }
+    }
+
     fn part_deadline(&self) -> Option<i64> {
         match &self.form {
             Form::Packed(_) => None,

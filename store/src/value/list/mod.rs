@@ -374,4 +374,16 @@ impl Container for List {
             Form::Chunked(list) => list.chunk_count() as u64,
         }
     }
+
+    fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
+        /// Leaves between pauses: of some dozens of parts each.
+        const LEAVES: usize = 8;
+        let form = std::mem::replace(&mut self.form, Form::Packed(Listpack::new()));
+        if let Form::Chunked(list) = form {
+            let mut parts = list.into_parts();
+            while parts.free_some(LEAVES) {
+                pause();
+            }
+        }
+    }
 }

@@ -80,11 +80,33 @@ impl Groups {
         self.by_name.remove(name).is_some()
     }
 
+    /// Lets go of all groups, piece by piece.
+    pub(super) fn free_in_steps(self, pause: &mut dyn FnMut()) {
+        for group in self.by_name.into_values().filter_map(Arc::into_inner) {
+            free(group.pending, pause);
+            for consumer in group.consumers.into_iter().flatten() {
+                if let Some(consumer) = Arc::into_inner(consumer) {
+                    free(consumer.pending, pause);
+                }
+                pause();
+            }
+        }
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         let groups = self.by_name.iter();
         groups
             .map(|(name, group)| DIRECTORY_BYTES + name.0.capacity() + group.memory_bytes())
             .sum()
+    }
+}
+
+fn free<V: id_map::Value>(map: IdMap<V>, pause: &mut dyn FnMut()) {
+    /// Leaves between pauses.
+    const LEAVES: usize = 256;
+    let mut parts = map.into_parts();
+    while parts.free_some(LEAVES) {
+        pause();
     }
 }
 

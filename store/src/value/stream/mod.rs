@@ -407,4 +407,17 @@ impl Container for Stream {
         let groups = self.groups().map(|(_, group)| group.free_effort());
         self.body.nodes.len() + groups.sum::<u64>()
     }
+
+    fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
+        /// Leaves between pauses: of some dozens of nodes each.
+        const LEAVES: usize = 8;
+        let body = std::mem::take(&mut *self.body);
+        let mut nodes = body.nodes.into_parts();
+        while nodes.free_some(LEAVES) {
+            pause();
+        }
+        if let Some(groups) = Arc::into_inner(body.groups) {
+            groups.free_in_steps(pause);
+        }
+    }
 }
