@@ -65,15 +65,32 @@ pub fn float_or(word: &[u8], text: &'static str) -> Result<f64, CommandError> {
 pub fn timeout_seconds(word: &[u8], now_ms: i64) -> Result<Option<i64>, CommandError> {
     const NOT_FLOAT: CommandError =
         CommandError::Fixed("ERR timeout is not a float or out of range");
-    let seconds = resp::number::parse_f64(word).ok_or(NOT_FLOAT)?;
-    if seconds.is_nan() {
-        return Err(NOT_FLOAT);
-    }
+    let seconds = long_double(word).ok_or(NOT_FLOAT)?;
     let ms = (seconds * 1_000.0).ceil();
     if ms >= i64::MAX as f64 {
         return Err(CommandError::Fixed("ERR timeout is out of range"));
     }
     until(ms as i64, now_ms)
+}
+
+/// A time as Redis reads it, into a wider float than ours: what that holds and ours does not is the
+/// largest here, or the smallest.
+fn long_double(word: &[u8]) -> Option<f64> {
+    /// Its largest power of ten.
+    const EXPONENT_MAX: u64 = 4_931;
+    if let Some(plain) = resp::number::parse_f64(word) {
+        return Some(plain);
+    }
+    let letter = word.iter().position(|byte| matches!(byte, b'e' | b'E'))?;
+    let exponent = match &word[letter + 1..] {
+        [b'+' | b'-', digits @ ..] | digits => std::str::from_utf8(digits).ok()?,
+    };
+    let rounded = resp::number::parse_f64_rounded(word)?;
+    let is_held = exponent.parse::<u64>().ok()? <= EXPONENT_MAX;
+    is_held.then_some(match rounded == 0.0 {
+        true => f64::MIN_POSITIVE.copysign(rounded),
+        false => f64::MAX.copysign(rounded),
+    })
 }
 
 /// The same in whole milliseconds (XREAD BLOCK).

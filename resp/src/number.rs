@@ -5,7 +5,7 @@
 //!
 //! Floats in: the whole word in C's form (decimal, hexadecimal with an optional `p` exponent, `inf`,
 //! `infinity`, any case, either sign), no white space, no NaN, no value that overflows to infinity
-//! or vanishes to zero.
+//! or vanishes to zero ([`parse_f64_rounded`] takes these).
 //!
 //! Floats out, d = shortest digits that read back, k = power of ten of the last digit:
 //!
@@ -139,6 +139,22 @@ fn parse_decimal(text: &[u8]) -> Option<f64> {
                 .any(|b| matches!(b, b'1'..=b'9'))
     };
     (value.is_finite() && !vanished()).then_some(value)
+}
+
+/// As [`parse_f64`], but a decimal that overflows is infinity, and one that vanishes is zero.
+pub fn parse_f64_rounded(text: &[u8]) -> Option<f64> {
+    parse_f64(text).or_else(|| match text {
+        [b'-', body @ ..] | [b'+', body @ ..] | body if body.first().is_some_and(is_decimal) => {
+            let value: f64 = fast_float2::parse(body).ok()?;
+            Some(if text[0] == b'-' { -value } else { value })
+        }
+        _ => None,
+    })
+}
+
+/// Whether a body without a sign may begin so.
+fn is_decimal(byte: &u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'.')
 }
 
 /// What stands before the exponent's letter.

@@ -130,7 +130,11 @@ impl<'a> SetEx<'a> {
         let mut words = Words::from(args, 2);
         while let Some(word) = words.next() {
             if is(word, "FIELDS") {
-                let count = words.next().ok_or_else(|| wrong_arity("hsetex"))?;
+                // A pair must follow, or the count is not even looked at.
+                if words.left() < 3 {
+                    return Err(wrong_arity("hsetex"));
+                }
+                let count = words.value()?;
                 let count = ranged_or(count, 1..=i64::from(i32::MAX), BAD_COUNT)?;
                 let pairs = args.skip(args.len() - words.left());
                 if pairs.len() as i64 != count * 2 {

@@ -92,13 +92,14 @@ fn compare(a: &Weight, a_element: &[u8], b: &Weight, b_element: &[u8]) -> Orderi
     }
 }
 
-/// A number as Redis 8 reads one: decimal, no white space anywhere; nothing at all is 0.
+/// A number as Redis 8 reads one: decimal, no white space anywhere; nothing at all is 0, and what is
+/// beyond the range is infinite.
 fn number(bytes: &[u8]) -> Option<f64> {
     if bytes.is_empty() {
         return Some(0.0);
     }
     let is_hex = bytes.iter().any(|byte| matches!(byte, b'x' | b'X'));
-    let number = resp::number::parse_f64(bytes).filter(|number| !number.is_nan());
+    let number = resp::number::parse_f64_rounded(bytes).filter(|number| !number.is_nan());
     number.filter(|_| !is_hex)
 }
 
@@ -118,6 +119,9 @@ mod tests {
             ("2 ", None),
             ("x", None),
             ("nan", None),
+            ("-1e400", Some(f64::NEG_INFINITY)),
+            ("1e-400", Some(0.0)),
+            ("1e", None),
             (" ", None),
         ] {
             assert_eq!(number(text.as_bytes()), expected, "{text:?}");

@@ -97,6 +97,10 @@ impl Unit<'_> {
             books.expire(at, key);
             return Ok(None);
         }
+        // An access, as any look that is to change something.
+        if !books.scratch.state.no_touch {
+            books.touch(at.get());
+        }
         let copy = if at.is_shared() {
             Some(copy_of(at.get(), key)?)
         } else {

@@ -311,7 +311,7 @@ impl Words {
             // element by either end, and we none.
             "LREM" | "LPOS" | "LINDEX" => is_lowest,
             "LSET" => odd.len() > 6,
-            // DEBUG DIGEST of a score has 17 digits in 7.0, as in ours, and the fewest in 8.0.
+            // DEBUG DIGEST of a score has 17 digits in 7.0, and the fewest since, as in ours.
             _ => matches!(name, "score" | "increment" | "weight") && odd.len() > 6,
         };
         if replaced { "-1".into() } else { odd }
