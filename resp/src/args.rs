@@ -118,6 +118,19 @@ impl<'a> Args<'a> {
         (span.len == BLOB).then(|| &self.blobs[span.at as usize])
     }
 
+    /// How many bytes the words have together, or a little more: at the price of looking at two of them,
+    /// unless some were received apart.
+    #[inline]
+    pub fn bytes_at_most(&self) -> usize {
+        match (self.spans.first(), self.spans.last()) {
+            // Words lie behind one another in the buffer.
+            (Some(first), Some(last)) if self.blobs.is_empty() => {
+                (last.at as usize + last.len as usize).saturating_sub(first.at as usize)
+            }
+            _ => self.iter().map(<[u8]>::len).sum(),
+        }
+    }
+
     /// The words in order.
     #[inline]
     pub fn iter(&self) -> ArgsIter<'a> {
@@ -306,6 +319,19 @@ mod tests {
             &blob
         ));
         assert!(second.as_args().blob(1).is_none() && second.as_args().blob(9).is_none());
+    }
+
+    #[test]
+    fn their_length_is_bounded_without_looking_at_each() {
+        let plain = OwnedArgs::from_slices(&["SET", "k", "value"]);
+        assert_eq!(plain.as_args().bytes_at_most(), 9);
+        assert_eq!(plain.as_args().skip(3).bytes_at_most(), 0);
+        let received = b"*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n";
+        let spans = [Span::plain(8, 4), Span::plain(18, 2)];
+        assert_eq!(Args::new(received, &spans, &[]).bytes_at_most(), 12);
+        let mut with_blob = plain;
+        with_blob.push_blob(Arc::new(vec![7; 100]));
+        assert_eq!(with_blob.as_args().bytes_at_most(), 109);
     }
 
     #[test]

@@ -327,10 +327,8 @@ fn tell_monitors(call: &AdminCall<'_, '_>, command: &Command) {
 /// Enters a request into COMMANDLOG, if it is large.
 #[inline]
 fn note_request(call: &AdminCall<'_, '_>, command: &Command) {
-    // What is sent around the words is at least one byte for each of them.
     let large = call.desk.large_bytes[0];
-    let words: usize = call.args.iter().map(<[u8]>::len).sum();
-    if words + call.args.len() * (WORD_AROUND_MAX + 1) >= large {
+    if call.args.bytes_at_most() + call.args.len() * (WORD_AROUND_MAX + 1) >= large {
         note_large(
             call,
             command,
