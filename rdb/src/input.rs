@@ -56,6 +56,12 @@ impl<'a> Input<'a> {
         self.rest.len()
     }
 
+    /// What is left, to look at.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// The next `count` bytes. The count is 64 bits wide because files claim such lengths.
     ///
     /// # Errors

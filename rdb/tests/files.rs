@@ -4,7 +4,7 @@ mod common;
 
 use common::{digest, empty, encoder, load, load_by, save, unit};
 use rdb::Dialect;
-use rdb::file::{Fault, Item, Skimmer};
+use rdb::file::{Doing, Fault, Item, Skimmer};
 use store::{
     Container, FieldDeadline, Hash, Limits, List, ListEnd, NewStr, Object, Scratch, Set, Slot,
     SortedSet, Store, Stream,
@@ -151,26 +151,66 @@ fn refusals_name_fault_and_place() {
         assert_eq!((error.offset, error.fault), (offset, fault), "{bytes:?}");
     };
     check(b"", 0, Fault::Short);
-    check(b"REDI", 4, Fault::Short);
+    check(b"REDI", 0, Fault::Short);
     check(b"RUBBISH", 0, Fault::Magic);
-    check(b"REDIS00x1", 0, Fault::Magic);
-    check(b"REDIS0000", 0, Fault::Version(0));
-    check(b"REDIS0016", 0, Fault::Version(16));
-    check(b"REDIS0080", 0, Fault::Version(80));
-    check(b"VALKEY011", 0, Fault::Version(11));
+    check(b"RUBBISH00", 9, Fault::Magic);
+    check(b"REDIS00x1", 9, Fault::Magic);
+    check(b"REDIS0000", 9, Fault::Version(0));
+    check(b"REDIS0016", 9, Fault::Version(16));
+    check(b"REDIS0080", 9, Fault::Version(80));
+    check(b"VALKEY011", 9, Fault::Version(11));
     check(b"REDIS0011", 9, Fault::Short);
-    check(b"REDIS0011\x42", 9, Fault::Type(0x42));
-    check(b"REDIS0011\xfc\0\0\0\0\0\0\0\0\xfe\0", 9, Fault::Type(0xfe));
-    check(b"REDIS0011\0\x01a\x01b\xf3", 14, Fault::Type(0xf3));
-    check(b"VALKEY080\xf3", 9, Fault::SlotImport);
+    check(b"REDIS0011\x42", 10, Fault::Type(0x42));
+    check(b"REDIS0011\0\x01a\x01b\xf3", 15, Fault::Type(0xf3));
+    check(b"VALKEY080\xf3", 10, Fault::SlotImport);
+    // A deadline, and no key.
+    let deadline = b"REDIS0011\xfc\0\0\0\0\0\0\0\0\xfe\0";
+    check(deadline, 19, Fault::Type(0xfe));
     let wrong = Fault::Checksum {
         stored: 1,
         computed: rdb::crc::checksum(b"REDIS0011\xff"),
     };
-    check(b"REDIS0011\xff\x01\0\0\0\0\0\0\0", 10, wrong);
+    check(b"REDIS0011\xff\x01\0\0\0\0\0\0\0", 18, wrong);
     // A type of one dialect in a file of the other.
-    check(b"REDIS0012\x16\x01k\x01\x01f\x01v", 9, Fault::Type(22));
-    check(b"VALKEY080\x18", 9, Fault::Type(24));
+    check(b"REDIS0012\x16\x01k\x01\x01f\x01v", 10, Fault::Type(22));
+    check(b"VALKEY080\x18", 10, Fault::Type(24));
+    // A module's: nine characters of six bits, ten bits of version.
+    let name = "AAAAAAAAB".to_owned();
+    check(
+        b"REDIS0011\x07\x01k\x44\x00\x00",
+        9,
+        Fault::Module(name.clone()),
+    );
+    let aux = b"REDIS0011\xf7\x44\x00\x02\x02\x05\x01x\x00";
+    check(aux, 18, Fault::ModuleAux(name));
+}
+
+#[test]
+fn refusals_name_what_was_being_read() {
+    let check = |bytes: &[u8], offset: u64, doing: Doing, inside: Option<(u8, &[u8])>| {
+        let error = load(bytes).expect_err("it is broken");
+        assert_eq!((error.offset, error.doing), (offset, doing), "{bytes:?}");
+        let found = error.number.zip(error.key.as_deref());
+        assert_eq!(found, inside, "{bytes:?}");
+    };
+    check(b"REDIS", 0, Doing::Start, None);
+    check(b"REDIS0011\xfe", 10, Doing::Length, None);
+    check(b"REDIS0011\xfa\x03abc\x05xy", 15, Doing::Aux, None);
+    check(b"REDIS0011\xf5\x05abc", 11, Doing::Functions, None);
+    check(b"REDIS0011\xfc1234", 10, Doing::Expire, None);
+    check(b"REDIS0011\x01\x05abc", 11, Doing::Key, None);
+    check(b"REDIS0011\0\x01a\x01b", 14, Doing::Type, None);
+    check(b"REDIS0011\0\x01a\x03b", 13, Doing::Value, Some((0, b"a")));
+    check(
+        b"REDIS0011\x01\x01a\x02\x01b",
+        15,
+        Doing::Value,
+        Some((1, b"a")),
+    );
+    // Not skimmed but decoded.
+    let packed = b"REDIS0011\0\x01a\xc3\x02\x05\0a";
+    check(packed, 17, Doing::Value, Some((0, b"a")));
+    check(b"REDIS0011\xff1234", 10, Doing::Checksum, None);
 }
 
 /// A stranger's lengths make the skimmer wait, and reserve nothing.

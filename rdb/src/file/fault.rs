@@ -11,6 +11,56 @@ pub struct FileError {
     pub offset: u64,
     /// What is wrong there.
     pub fault: Fault,
+    /// What was being read.
+    pub doing: Doing,
+    /// The type of the record in which it is, if that was reached.
+    pub number: Option<u8>,
+    /// Its key, likewise.
+    pub key: Option<Vec<u8>>,
+}
+
+/// What was being read when a fault showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// The file's head.
+    Start,
+    /// A type or opcode.
+    Type,
+    /// A deadline.
+    Expire,
+    /// A key.
+    Key,
+    /// A value.
+    Value,
+    /// The checksum.
+    Checksum,
+    /// A database's number or sizes.
+    Length,
+    /// What the file says about itself.
+    Aux,
+    /// A module's own data.
+    ModuleAux,
+    /// A library of functions.
+    Functions,
+}
+
+impl Doing {
+    /// The word by which Redis's tool calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Doing::Start => "start",
+            Doing::Type => "read-type",
+            Doing::Expire => "read-expire",
+            Doing::Key => "read-key",
+            Doing::Value => "read-object-value",
+            Doing::Checksum => "check-sum",
+            Doing::Length => "read-len",
+            Doing::Aux => "read-aux",
+            Doing::ModuleAux => "read-module-aux",
+            Doing::Functions => "read-functions",
+        }
+    }
 }
 
 /// What can be wrong with a file.
@@ -53,7 +103,11 @@ impl From<Malformed> for Fault {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (at offset {})", self.fault, self.offset)
+        write!(f, "{} (at offset {}", self.fault, self.offset)?;
+        if let Some(key) = &self.key {
+            write!(f, ", in the value of '{}'", key.escape_ascii())?;
+        }
+        write!(f, ")")
     }
 }
 
@@ -95,10 +149,18 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_and_where() {
-        let error = FileError {
+        let mut error = FileError {
             offset: 77,
             fault: Malformed::Compression.into(),
+            doing: Doing::Value,
+            number: Some(0),
+            key: Some(b"\0key".to_vec()),
         };
+        assert_eq!(
+            error.to_string(),
+            "Invalid LZF compressed string (at offset 77, in the value of '\\x00key')"
+        );
+        error.key = None;
         assert_eq!(
             error.to_string(),
             "Invalid LZF compressed string (at offset 77)"

@@ -30,7 +30,7 @@ mod fault;
 mod shape;
 mod skim;
 
-pub use decode::{Batch, Record, Records};
+pub use decode::{Batch, Record, Records, Value};
 pub use encode::{Encoder, Header, end};
-pub use fault::{Fault, FileError};
+pub use fault::{Doing, Fault, FileError};
 pub use skim::{Item, Skimmer};

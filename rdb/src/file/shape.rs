@@ -45,6 +45,7 @@ pub(crate) const FUNCTION: Shape = &[Str];
 pub(crate) const DATABASE: Shape = &[Len];
 pub(crate) const SIZES: Shape = &[Len, Len];
 pub(crate) const SLOT_INFO: Shape = &[Len, Len, Len];
+pub(crate) const MODULE: Shape = &[Len, Module];
 pub(crate) const KEY: Shape = &[Str];
 /// Whose it is, the words "when" and when, and the value.
 pub(crate) const MODULE_AUX: Shape = &[Len, Len, Len, Module];
@@ -127,7 +128,7 @@ pub(crate) fn of_value(number: u8, version: u16) -> Option<Shape> {
         types::STREAM_LISTPACKS => STREAM_1,
         types::STREAM_LISTPACKS_2 => STREAM_2,
         types::STREAM_LISTPACKS_3 => STREAM_3,
-        types::MODULE => &[Len, Module],
+        types::MODULE => MODULE,
         types::HASH_VALKEY if valkey => &[Each(&[Str, Str, Bytes(8)])],
         types::HASH_METADATA if !valkey => &[Bytes(8), Each(&[Len, Str, Str])],
         types::HASH_LISTPACK_EX if !valkey => &[Bytes(8), Str],
@@ -167,6 +168,8 @@ pub(crate) struct Walk {
     open: Vec<Open>,
     /// Bytes that are still to be passed over.
     run: u64,
+    /// Bytes of the present run that have been.
+    passed: usize,
 }
 
 impl Walk {
@@ -187,6 +190,11 @@ impl Walk {
         self.open.is_empty() && self.run == 0
     }
 
+    /// How many bytes of an unfinished run it has passed over.
+    pub(crate) fn passed(&self) -> usize {
+        if self.run > 0 { self.passed } else { 0 }
+    }
+
     /// Goes on over `bytes` from `at`, as far as they reach; says whether the record is over.
     pub(crate) fn advance(&mut self, bytes: &[u8], at: &mut usize) -> Result<bool, Malformed> {
         loop {
@@ -195,6 +203,7 @@ impl Walk {
                 let passed = usize::try_from(self.run).unwrap_or(usize::MAX).min(left);
                 *at += passed;
                 self.run -= passed as u64;
+                self.passed += passed;
                 if self.run > 0 {
                     return Ok(false);
                 }
@@ -214,7 +223,7 @@ impl Walk {
             match take_step(*step, &mut input) {
                 Ok(Taken { run, inner, again }) => {
                     *at = bytes.len() - input.left();
-                    self.run = run;
+                    (self.run, self.passed) = (run, 0);
                     top.next += usize::from(!again);
                     if let Some((shape, rounds)) = inner.filter(|(_, rounds)| *rounds > 0) {
                         self.open.push(Open {

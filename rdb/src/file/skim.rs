@@ -17,8 +17,8 @@
 //! K4  A byte is copied a fixed number of times, whatever the records are: what is gone leaves the
 //!     buffer at the next block, and of a batch and what follows it the shorter is copied.
 
-use super::decode::{Batch, module_name};
-use super::fault::{Fault, FileError};
+use super::decode::{Batch, Prefix, module_name, whereabouts};
+use super::fault::{Doing, Fault, FileError};
 use super::shape::{self, Shape, Walk};
 use crate::crc;
 use crate::format::{self, opcode, types};
@@ -58,6 +58,9 @@ pub enum Item {
     },
     /// A library of functions: its source.
     Function(Vec<u8>),
+    /// Data of the module of this name: whoever loads must refuse it ([`Fault::ModuleAux`],
+    /// [`Skimmer::refuse`]), for it is lost here.
+    ModuleAux(String),
     /// Records.
     Records(Batch),
     /// The end; the last item. What follows it in the blocks is [`Skimmer::rest`].
@@ -83,6 +86,7 @@ pub struct Skimmer {
     at: usize,
     offset: u64,
     state: State,
+    failed: Option<FileError>,
     walk: Walk,
     version: u16,
     db: u32,
@@ -92,7 +96,7 @@ pub struct Skimmer {
     compares: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Magic,
     /// At the beginning of a record.
@@ -101,7 +105,6 @@ enum State {
     Walking(u8),
     Footer,
     Over,
-    Failed(FileError),
 }
 
 impl Skimmer {
@@ -115,6 +118,7 @@ impl Skimmer {
             at: 0,
             offset: 0,
             state: State::Magic,
+            failed: None,
             walk: Walk::default(),
             version: 0,
             db: 0,
@@ -134,7 +138,7 @@ impl Skimmer {
         self.at -= self.begin;
         self.begin = 0;
         if self.buffer.try_reserve(block.len()).is_err() {
-            return Err(self.fail(Malformed::Refused.into()));
+            return Err(self.refuse(Malformed::Refused.into()));
         }
         self.buffer.extend_from_slice(block);
         Ok(())
@@ -145,13 +149,15 @@ impl Skimmer {
     /// # Errors
     /// [`FileError`], and the same again ever after.
     pub fn next_item(&mut self) -> Result<Option<Item>, FileError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         loop {
-            let step = match &self.state {
-                State::Failed(error) => return Err(error.clone()),
+            let step = match self.state {
                 State::Over => return Ok(None),
                 State::Magic => self.magic(),
                 State::Record => self.record(),
-                State::Walking(number) => self.walking(*number),
+                State::Walking(number) => self.walking(number),
                 State::Footer => self.footer(),
             };
             match step {
@@ -159,7 +165,7 @@ impl Skimmer {
                 Ok(Step::Item(item)) => return Ok(Some(item)),
                 // What is whole need not wait for the rest.
                 Ok(Step::More) => return Ok(self.take_batch()),
-                Err(fault) => return Err(self.fail(fault)),
+                Err(fault) => return Err(self.refuse(fault)),
             }
         }
     }
@@ -172,13 +178,14 @@ impl Skimmer {
     /// # Errors
     /// [`Fault::Short`], [`Fault::Trailing`], or what was wrong before.
     pub fn finish(&mut self) -> Result<(), FileError> {
-        match &self.state {
-            State::Over if self.rest().is_empty() => Ok(()),
-            State::Over => Err(self.fail(Fault::Trailing)),
-            State::Failed(error) => Err(error.clone()),
-            _ => {
-                self.at = self.buffer.len();
-                Err(self.fail(Fault::Short))
+        match (&self.failed, self.state) {
+            (Some(error), _) => Err(error.clone()),
+            (None, State::Over) if self.rest().is_empty() => Ok(()),
+            (None, State::Over) => Err(self.refuse(Fault::Trailing)),
+            (None, _) => {
+                // Where what is missing begins.
+                self.at -= self.walk.passed();
+                Err(self.refuse(Fault::Short))
             }
         }
     }
@@ -201,13 +208,41 @@ impl Skimmer {
         &self.buffer[self.at..]
     }
 
-    fn fail(&mut self, fault: Fault) -> FileError {
+    /// The error for what was found here and cannot be kept; nothing comes after it.
+    pub fn refuse(&mut self, fault: Fault) -> FileError {
+        let (mut doing, mut number, mut key) = (self.doing(), None, None);
+        if doing == Doing::Value {
+            // What has been walked of it says more.
+            let record = &self.buffer[self.whole..self.at];
+            (doing, number, key) = whereabouts(Input::new(record));
+        }
         let error = FileError {
             offset: self.offset(),
             fault,
+            doing,
+            number,
+            key,
         };
-        self.state = State::Failed(error.clone());
+        self.failed = Some(error.clone());
         error
+    }
+
+    fn doing(&self) -> Doing {
+        match self.state {
+            State::Magic => Doing::Start,
+            State::Record => match whereabouts(Input::new(&self.buffer[self.whole..self.at])).0 {
+                Doing::Expire => Doing::Expire,
+                _ => Doing::Type,
+            },
+            State::Walking(number) => match number {
+                opcode::AUX => Doing::Aux,
+                opcode::FUNCTION => Doing::Functions,
+                opcode::MODULE_AUX => Doing::ModuleAux,
+                _ if is_opcode(number) => Doing::Length,
+                _ => Doing::Value,
+            },
+            State::Footer | State::Over => Doing::Checksum,
+        }
     }
 
     fn magic(&mut self) -> Result<Step, Fault> {
@@ -224,6 +259,8 @@ impl Skimmer {
                 Err(Fault::Magic)
             };
         };
+        let magic = *magic;
+        self.at = MAGIC_BYTES;
         let (digits, is_valkeys) =
             match (magic.strip_prefix(b"REDIS"), magic.strip_prefix(b"VALKEY")) {
                 (Some(digits), _) => (digits, false),
@@ -245,7 +282,6 @@ impl Skimmer {
             }
             _ => return Err(Fault::Version(version)),
         }
-        self.at = MAGIC_BYTES;
         self.pass_over();
         self.state = State::Record;
         Ok(Step::Item(Item::Begin {
@@ -256,12 +292,14 @@ impl Skimmer {
     /// Looks what begins at `at`. Until that is clear nothing is changed, so it may be done again.
     fn record(&mut self) -> Result<Step, Fault> {
         let mut input = Input::new(&self.buffer[self.whole..]);
-        let (number, has_prefix) = match prefix(&mut input) {
+        let found = Prefix::read(&mut input).and_then(|prefix| Ok((prefix, input.byte()?)));
+        // Also where that is not clear: it says where the file ends if nothing comes.
+        self.at = self.buffer.len() - input.left();
+        let (prefix, number) = match found {
             Ok(found) => found,
             Err(Malformed::Truncated) => return Ok(Step::More),
             Err(other) => return Err(other.into()),
         };
-        let at = self.buffer.len() - input.left();
         let (first, second): (Shape, Shape) = match number {
             opcode::AUX => (shape::AUX, &[]),
             opcode::SELECT_DB => (shape::DATABASE, &[]),
@@ -281,7 +319,7 @@ impl Skimmer {
             },
         };
         if is_opcode(number) {
-            if has_prefix {
+            if prefix.is_there {
                 // A deadline or a past, and no key.
                 return Err(Fault::Type(number));
             }
@@ -291,8 +329,6 @@ impl Skimmer {
             }
             // The buffer may have moved.
             self.at = self.begin + 1;
-        } else {
-            self.at = at;
         }
         self.walk.begin(first, second);
         self.state = State::Walking(number);
@@ -335,11 +371,9 @@ impl Skimmer {
                 keys: length::read_plain(&mut input)?,
                 expires: length::read_plain(&mut input)?,
             }),
-            opcode::MODULE_AUX => {
-                return Err(Fault::ModuleAux(module_name(length::read_plain(
-                    &mut input,
-                )?)));
-            }
+            opcode::MODULE_AUX => Step::Item(Item::ModuleAux(module_name(length::read_plain(
+                &mut input,
+            )?))),
             // A hint about a slot.
             _ => Step::On,
         };
@@ -356,12 +390,12 @@ impl Skimmer {
                 return Ok(Step::More);
             };
             let stored = u64::from_le_bytes(*stored);
+            self.at = self.begin + 8;
             // Zero: it was written without one.
             checked = self.compares && stored != 0;
             if checked && stored != computed {
                 return Err(Fault::Checksum { stored, computed });
             }
-            self.at = self.begin + 8;
         }
         self.state = State::Over;
         Ok(Step::Item(Item::End {
@@ -423,22 +457,4 @@ enum Step {
 /// Whether this is no type of a value.
 fn is_opcode(number: u8) -> bool {
     number >= opcode::SLOT_IMPORT
-}
-
-/// Reads what stands before a type, and the type or another opcode; whether something stood before.
-fn prefix(input: &mut Input<'_>) -> Result<(u8, bool), Malformed> {
-    let mut has_prefix = false;
-    loop {
-        match input.byte()? {
-            opcode::EXPIRE_TIME_MS => input.take(8)?,
-            opcode::EXPIRE_TIME => input.take(4)?,
-            opcode::FREQ => input.take(1)?,
-            opcode::IDLE => {
-                length::read_plain(input)?;
-                &[]
-            }
-            number => return Ok((number, has_prefix)),
-        };
-        has_prefix = true;
-    }
 }

@@ -1,7 +1,7 @@
 //! Files into stores and stores into files, in one thread and in memory.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use rdb::file::{self, Encoder, FileError, Header, Item, Skimmer};
+use rdb::file::{self, Encoder, Fault, FileError, Header, Item, Skimmer, Value};
 use rdb::{Digest, Form, Loaded, crc};
 use store::{Cut, Limits, Options, Plan, Scratch, Slot, Store, Turn, Unit};
 
@@ -62,6 +62,7 @@ pub(crate) fn load_by(bytes: &[u8], block: usize, store: &Store) -> Result<Told,
                 )),
                 Item::Database(number) => db = number,
                 Item::Sizes { keys, expires } => told.sizes.push((db, keys, expires)),
+                Item::ModuleAux(name) => return Err(skimmer.refuse(Fault::ModuleAux(name))),
                 Item::Function(source) => told.functions.push(source),
                 Item::Records(batch) => {
                     assert_eq!(batch.db(), db);
@@ -69,9 +70,15 @@ pub(crate) fn load_by(bytes: &[u8], block: usize, store: &Store) -> Result<Told,
                     unit.select(db);
                     for record in batch.records(&limits) {
                         let record = record?;
-                        let Some(value) = record.value else {
-                            told.skipped += 1;
-                            continue;
+                        let value = match record.value {
+                            Value::Loaded(value) => value,
+                            Value::Empty => {
+                                told.skipped += 1;
+                                continue;
+                            }
+                            Value::Module(ref name) => {
+                                return Err(batch.refuse(&record, Fault::Module(name.clone())));
+                            }
                         };
                         put(&mut unit, &record.key, value, record.deadline);
                         told.keys += 1;
