@@ -74,7 +74,8 @@ pub struct Call<'c, 's> {
 pub const LONG_BYTES_MIN: usize = 64 * 1024;
 
 /// More random elements than this, repeated as SRANDMEMBER and its like may, would fill the memory of any
-/// machine: at least 2 GiB of reply. Refused as memory is.
+/// machine: at least 2 GiB of reply. Refused as memory is, unless the reply has a ceiling, which ends it
+/// sooner.
 pub const REPEATS_MAX: u64 = 1 << 28;
 
 type Rest = dyn FnOnce(&mut Reply) -> Result<(), CommandError>;

@@ -4,6 +4,9 @@
 //!   tail    "…"                                                                 still growing
 //!
 //! Small replies live in `tail` alone: the usual turn of a connection is one vector and one write.
+//! Beyond [`PIECE_BYTES`] the tail is closed and another one begun, so that output which waits for a slow
+//! reader takes what it says and no more: a vector that grows by doubling would take twice that, and
+//! three times while it is being moved.
 //!
 //! I1  the bytes of the reply are the chunks in order, then the tail.
 //! I2  no chunk is empty.
@@ -14,6 +17,9 @@
 use crate::args::Blob;
 use std::collections::VecDeque;
 use std::ops::Range;
+
+/// How long a tail becomes before it is closed, apart from a longer word.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// A piece of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,11 +104,11 @@ impl Output {
     pub fn append(&mut self, other: Output) {
         for chunk in other.chunks {
             match chunk {
-                Chunk::Bytes(bytes) => self.tail.extend_from_slice(&bytes),
+                Chunk::Bytes(bytes) => self.tail(bytes.len()).extend_from_slice(&bytes),
                 Chunk::Blob(blob, range) => self.push_blob(blob, range),
             }
         }
-        self.tail.extend_from_slice(&other.tail);
+        self.tail(other.tail.len()).extend_from_slice(&other.tail);
     }
 
     /// Appends a part of a shared value.
@@ -120,10 +126,35 @@ impl Output {
         self.chunks.push_back(Chunk::Blob(blob, range));
     }
 
-    /// Where bytes are appended.
+    /// Where `more` bytes are appended.
     #[inline]
-    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn tail(&mut self, more: usize) -> &mut Vec<u8> {
+        if self.tail.len() + more > PIECE_BYTES {
+            self.close_tail(more);
+        }
         &mut self.tail
+    }
+
+    /// Begins another tail, unless this one has hardly begun.
+    #[cold]
+    fn close_tail(&mut self, more: usize) {
+        if self.tail.len() > PIECE_BYTES / 2 {
+            // What is left of a doubling goes back; the next one grows no more.
+            self.tail.shrink_to_fit();
+            let next = Vec::with_capacity(more.max(PIECE_BYTES));
+            let bytes = std::mem::replace(&mut self.tail, next);
+            self.chunk_bytes += bytes.len();
+            self.chunks.push_back(Chunk::Bytes(bytes));
+        }
+    }
+
+    /// Bytes that it takes, what is shared included.
+    pub fn capacity(&self) -> usize {
+        let chunks = self.chunks.iter().map(|chunk| match chunk {
+            Chunk::Bytes(bytes) => bytes.capacity(),
+            Chunk::Blob(_, range) => range.len(),
+        });
+        chunks.sum::<usize>() + self.tail.capacity()
     }
 
     /// Cuts back to `len` bytes; `chunks` is how many closed chunks there were at that length.

@@ -16,6 +16,9 @@
 //!
 //! I1  a line's text holds no CR and no LF, whatever it came from: reply injection is impossible.
 //! I2  marks are good until the output is taken, and are finished in reverse order of `defer`.
+//! I3  a reply with a ceiling never holds more bytes than that: the word that would go over it cuts the
+//!     reply, and nothing that is said from there on is kept. What stands there is no protocol any more;
+//!     its connection is about to be closed.
 //!
 //! Checked by: tests below, fuzz/resp (reads back what was written).
 
@@ -26,6 +29,9 @@ use std::ops::Range;
 
 /// From this length a shared value goes out as it is; below, a copy is cheaper than a chunk.
 const ZERO_COPY_MIN: usize = 16 * 1024;
+
+/// What stands around a bulk's bytes: `$`, at most twenty digits, two line ends, and one to spare.
+const BULK_AROUND_MAX: usize = 26;
 
 /// Replies that are so common that they are constants.
 pub mod shared {
@@ -69,10 +75,20 @@ pub struct Mark {
 }
 
 /// Builds replies.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     proto: Proto,
     out: Output,
+    /// The most bytes that it may hold.
+    ceiling: usize,
+    /// More was said than that (I3).
+    is_cut: bool,
+}
+
+impl Default for Reply {
+    fn default() -> Reply {
+        Reply::new(Proto::default())
+    }
 }
 
 impl Reply {
@@ -81,7 +97,40 @@ impl Reply {
         Reply {
             proto,
             out: Output::default(),
+            ceiling: usize::MAX,
+            is_cut: false,
         }
+    }
+
+    /// Gives it a ceiling, `usize::MAX` for none.
+    #[inline]
+    pub fn set_ceiling(&mut self, bytes: usize) {
+        self.ceiling = bytes;
+    }
+
+    /// Whether it has a ceiling: what is too long for any memory may be tried then.
+    #[inline]
+    pub fn has_ceiling(&self) -> bool {
+        self.ceiling != usize::MAX
+    }
+
+    /// Whether more was said than its ceiling allows (I3): a long loop may as well end.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Where so many bytes are appended, unless they go over the ceiling.
+    #[inline]
+    fn room(&mut self, bytes: usize) -> Option<&mut Vec<u8>> {
+        self.fits(bytes).then(|| self.out.tail(bytes))
+    }
+
+    #[inline]
+    fn fits(&mut self, bytes: usize) -> bool {
+        let fits = !self.is_cut && self.out.len().saturating_add(bytes) <= self.ceiling;
+        self.is_cut |= !fits;
+        fits
     }
 
     /// The version spoken.
@@ -116,6 +165,7 @@ impl Reply {
     /// Takes what has been built; `spare` is the vector to go on with.
     #[inline]
     pub fn take(&mut self, spare: Vec<u8>) -> Output {
+        self.is_cut = false;
         self.out.take(spare)
     }
 
@@ -142,7 +192,9 @@ impl Reply {
     /// Bytes that are already in the protocol's form.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.out.tail().extend_from_slice(bytes);
+        if let Some(tail) = self.room(bytes.len()) {
+            tail.extend_from_slice(bytes);
+        }
     }
 
     /// The same, shared by many replies: from 16 KiB on they are not copied.
@@ -150,14 +202,16 @@ impl Reply {
     pub fn raw_blob(&mut self, blob: &Blob) {
         if blob.len() < ZERO_COPY_MIN {
             self.raw(blob);
-        } else {
+        } else if self.fits(blob.len()) {
             self.out.push_blob(blob.clone(), 0..blob.len());
         }
     }
 
     /// Output that was built apart.
     pub fn append(&mut self, output: Output) {
-        self.out.append(output);
+        if self.fits(output.len()) {
+            self.out.append(output);
+        }
     }
 
     /// `+OK`.
@@ -189,8 +243,10 @@ impl Reply {
     /// A string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        let tail = self.out.tail();
-        tail.reserve(bytes.len() + 26);
+        let Some(tail) = self.room(bytes.len() + BULK_AROUND_MAX) else {
+            return;
+        };
+        tail.reserve(bytes.len() + BULK_AROUND_MAX);
         tail.push(b'$');
         tail.extend_from_slice(format_u64(bytes.len() as u64, &mut [0; 20]));
         tail.extend_from_slice(b"\r\n");
@@ -203,9 +259,11 @@ impl Reply {
         if range.len() < ZERO_COPY_MIN {
             return self.bulk(&blob[range]);
         }
-        self.sized(b'$', format_u64(range.len() as u64, &mut [0; 20]));
-        self.out.push_blob(blob.clone(), range);
-        self.raw(b"\r\n");
+        if self.fits(range.len() + BULK_AROUND_MAX) {
+            self.sized(b'$', format_u64(range.len() as u64, &mut [0; 20]));
+            self.out.push_blob(blob.clone(), range);
+            self.raw(b"\r\n");
+        }
     }
 
     /// An integer as a string.
@@ -331,6 +389,10 @@ impl Reply {
     }
 
     fn finish(&mut self, mark: Mark, sigil: u8, n: usize) {
+        if self.is_cut {
+            // Perhaps the place itself was not kept.
+            return;
+        }
         let mut text = Vec::with_capacity(24);
         text.push(sigil);
         text.extend_from_slice(format_u64(n as u64, &mut [0; 20]));
@@ -355,7 +417,9 @@ impl Reply {
     /// A line whose text is known to be clean.
     #[inline]
     fn sized(&mut self, sigil: u8, text: &[u8]) {
-        let tail = self.out.tail();
+        let Some(tail) = self.room(text.len() + 3) else {
+            return;
+        };
         tail.reserve(text.len() + 3);
         tail.push(sigil);
         tail.extend_from_slice(text);
@@ -364,10 +428,12 @@ impl Reply {
 
     /// A line whose text may come from anywhere.
     fn line(&mut self, sigil: u8, text: &[u8]) {
-        let start = self.out.tail().len() + 1;
         self.sized(sigil, text);
-        if memchr::memchr2(b'\r', b'\n', text).is_some() {
-            for byte in &mut self.out.tail()[start..start + text.len()] {
+        if memchr::memchr2(b'\r', b'\n', text).is_some() && !self.is_cut {
+            // What was said last lies in one piece, and at its end.
+            let tail = self.out.tail(0);
+            let start = tail.len() - text.len() - 2;
+            for byte in &mut tail[start..start + text.len()] {
                 if matches!(byte, b'\r' | b'\n') {
                     *byte = b' ';
                 }
@@ -499,6 +565,65 @@ mod tests {
         assert_eq!(Arc::strong_count(&blob), 1);
         reply.truncate_to(start);
         assert!(reply.is_empty());
+    }
+
+    #[test]
+    fn a_ceiling_cuts_a_reply_for_good() {
+        let blob: Blob = Arc::new(vec![b'v'; ZERO_COPY_MIN]);
+        let mut reply = Reply::new(Proto::Resp2);
+        assert!(!reply.has_ceiling());
+        reply.set_ceiling(100);
+        reply.ok();
+        let start = reply.mark();
+        let place = reply.defer();
+        reply.bulk(b"fits");
+        reply.finish_array(place, 1);
+        let len = reply.len();
+        assert!(!reply.is_cut() && len == 5 + 4 + 10);
+        reply.blob(&blob, 0..ZERO_COPY_MIN);
+        assert!(reply.is_cut() && reply.has_ceiling());
+        // However little comes, and places that were not kept included.
+        let place = reply.defer();
+        reply.int(1);
+        reply.error(b"ERR a\r\n");
+        reply.finish_map(place, 12);
+        assert_eq!((reply.len(), Arc::strong_count(&blob)), (len, 1));
+        reply.truncate_to(start);
+        reply.bulk(b"fits");
+        assert!(reply.is_cut() && reply.len() == 5);
+        drop(reply.take(Vec::new()));
+        reply.int(1);
+        assert!(!reply.is_cut() && reply.len() == 4);
+        for _ in 0..100 {
+            reply.bulk(b"0123456789");
+        }
+        assert!(reply.is_cut() && reply.len() <= 100);
+    }
+
+    #[test]
+    fn long_output_comes_in_pieces_that_do_not_move() {
+        let mut reply = Reply::new(Proto::Resp2);
+        let place = reply.defer();
+        let word = vec![b'w'; 1_000];
+        for _ in 0..2_000 {
+            reply.bulk(&word);
+        }
+        reply.error(b"a\r\nb");
+        let mark = reply.mark();
+        for _ in 0..1_000 {
+            reply.bulk(&word);
+        }
+        reply.truncate_to(mark);
+        reply.finish_array(place, 2_000);
+        let one = format!("$1000\r\n{}\r\n", "w".repeat(1_000));
+        let expected = format!("*2000\r\n{}-a  b\r\n", one.repeat(2_000));
+        assert!(reply.output().to_vec() == expected.as_bytes());
+        assert!(
+            reply.output().chunk_count() > 4,
+            "2 MB in pieces of 256 KiB"
+        );
+        let spare = reply.output().capacity() - expected.len();
+        assert!(spare < 400 * 1024, "one piece that has just begun: {spare}");
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub fn client_line(client: &Client, commands: &CommandTable, monotonic_ms: i64) 
         figures.output_pieces.load(Relaxed),
         figures.output_list_bytes.load(Relaxed),
         figures.memory_bytes.load(Relaxed),
-        if figures.output_pieces.load(Relaxed) > 0 {
+        if figures.is_sending.load(Relaxed) {
             "rw"
         } else {
             "r"

@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{
-    AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
+    AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -162,12 +162,14 @@ pub struct Figures {
     pub query_free: AtomicU64,
     /// Bytes of the words of half a request.
     pub argv_bytes: AtomicU64,
-    /// Output not yet sent: the reply's tail.
+    /// Output not yet sent, as far as it fits into what Redis gives each client (`obl`).
     pub output_bytes: AtomicU64,
-    /// Output not yet sent: pieces in list form.
+    /// The rest of it, in pieces of that size (`oll`).
     pub output_pieces: AtomicU32,
-    /// Bytes of those.
+    /// The rest of it, in bytes (`omem`).
     pub output_list_bytes: AtomicU64,
+    /// The system has not taken yet what was handed on.
+    pub is_sending: AtomicBool,
     /// The size with which the next reply begins, and the largest reply of late.
     pub reply_capacity: AtomicU64,
     /// See `reply_capacity`.
@@ -299,6 +301,12 @@ impl Client {
     pub fn with_tracked<R>(&self, change: impl FnOnce(&mut Option<Tracked>) -> R) -> R {
         let mut tracked = self.tracked.lock();
         change(&mut tracked)
+    }
+
+    /// Bytes that its tracking takes, about.
+    #[must_use]
+    pub fn tracking_bytes(&self) -> usize {
+        self.with_tracked(|tracked| tracked.as_ref().map_or(0, Tracked::memory_bytes))
     }
 
     /// Whether it tracks keys.

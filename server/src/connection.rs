@@ -48,15 +48,22 @@ pub(crate) enum Wait {
 pub(crate) struct Incoming {
     /// What has come of it; empty while the driver fills it.
     pub(crate) bytes: Vec<u8>,
-    /// How much that was when it was last in hand. What is reserved beyond has not been touched.
+    /// How much that was when it was last in hand.
     pub(crate) came: usize,
+    /// What was reserved for it then; beyond `came` it has not been touched.
+    reserved: usize,
     pub(crate) len: usize,
 }
+
+/// The line end behind a word comes into the word's own vector and is cut off there: a word is handed to
+/// the parser when the request goes on.
+pub(crate) const LINE_END: usize = 2;
 
 impl Incoming {
     pub(crate) fn new(bytes: Vec<u8>, len: usize) -> Incoming {
         Incoming {
             came: bytes.len(),
+            reserved: bytes.capacity(),
             bytes,
             len,
         }
@@ -106,6 +113,12 @@ pub(crate) struct Connection {
     pub(crate) net_out: u64,
     pub(crate) commands: u64,
 }
+
+/// Output that no limit counts: Redis's size of a client's own buffer.
+const OUTPUT_FREE: usize = 16 * 1024;
+
+/// What a buffer of the driver's pool holds.
+const POOL_BYTES: usize = 16 * 1024;
 
 /// What a watched key takes, about: its copies in the session and in its shard.
 const WATCH_BYTES: usize = 128;
@@ -158,15 +171,41 @@ impl Connection {
         }
     }
 
-    /// Bytes received and not yet served.
+    /// Bytes received and not yet cut into words. What stands before a large word has been.
     pub(crate) fn query_bytes(&self) -> usize {
-        let input = self.input.as_ref().map_or(0, |input| input.bytes.len());
-        input + self.rest.len() + self.blob.as_ref().map_or(0, |blob| blob.came)
+        self.query_bytes_with(self.input.as_ref().map_or(0, |input| input.bytes.len()))
+    }
+
+    fn query_bytes_with(&self, input: usize) -> usize {
+        input + self.blob.as_ref().map_or(self.rest.len(), |blob| blob.came)
+    }
+
+    /// Bytes of the words of half a request.
+    pub(crate) fn words_bytes(&self) -> usize {
+        let before = self.blob.as_ref().map_or(0, |_| self.rest.len());
+        before + self.parser.memory_bytes()
     }
 
     /// Bytes said and not yet gone.
     pub(crate) fn output_bytes(&self) -> usize {
         self.reply.len() + self.sending_bytes
+    }
+
+    /// Those of them that CLIENT LIST calls `omem` and that `client-output-buffer-limit` is about: none as
+    /// long as all would fit into the buffer that each client of Redis has.
+    pub(crate) fn output_beyond(&self) -> usize {
+        match self.output_bytes() {
+            ..=OUTPUT_FREE => 0,
+            bytes => bytes,
+        }
+    }
+
+    /// The most that may be said before the output is above `hard_bytes`.
+    pub(crate) fn reply_ceiling(&self, hard_bytes: u64) -> usize {
+        match usize::try_from(hard_bytes).unwrap_or(usize::MAX) {
+            0 => usize::MAX,
+            bytes => bytes.max(OUTPUT_FREE).saturating_sub(self.sending_bytes),
+        }
     }
 
     /// Which of `client-output-buffer-limit`'s classes it belongs to.
@@ -201,17 +240,13 @@ impl Connection {
             | mark(self.parked.is_some(), ClientFlags::BLOCKED)
     }
 
-    /// Publishes while `input` has been taken out to be served.
-    pub(crate) fn publish_with(&self, input: &Input) {
-        self.publish();
-        let figures = &self.client.figures;
-        figures.query_bytes.store(input.bytes.len() as u64, Relaxed);
-        let free = input.bytes.capacity() - input.bytes.len();
-        figures.query_free.store(free as u64, Relaxed);
-    }
-
     /// Publishes what others may read.
     pub(crate) fn publish(&self) {
+        self.publish_with(self.input.as_deref());
+    }
+
+    /// The same while `input` has been taken out to be served.
+    pub(crate) fn publish_with(&self, input: Option<&Input>) {
         let figures = &self.client.figures;
         let session = &self.session;
         // Relaxed: figures for people, each on its own.
@@ -239,30 +274,26 @@ impl Connection {
             },
             Relaxed,
         );
-        let (query, capacity) = (self.query_bytes(), self.rest.capacity());
-        let input = self
-            .input
-            .as_ref()
-            .map_or(0, |input| input.bytes.capacity());
+        let sizes = |input: &Input| (input.bytes.len(), input.bytes.capacity());
+        let (used, capacity) = input.map_or((0, 0), sizes);
+        let query = self.query_bytes_with(used);
         figures.query_bytes.store(query as u64, Relaxed);
-        let own = self.own.held(self.receiving);
-        let held = input + capacity + own;
-        figures
-            .query_free
-            .store(held.saturating_sub(query) as u64, Relaxed);
-        figures
-            .argv_bytes
-            .store(self.parser.memory_bytes() as u64, Relaxed);
+        let apart = self.rest.capacity() + self.own.held(self.receiving);
+        let free = capacity + apart - used.min(capacity) - self.rest.len();
+        figures.query_free.store(free as u64, Relaxed);
+        figures.argv_bytes.store(self.words_bytes() as u64, Relaxed);
         let (room, peak) = self.reply_room.figures();
         figures.reply_capacity.store(room as u64, Relaxed);
         figures.reply_peak.store(peak as u64, Relaxed);
-        figures.output_bytes.store(self.reply.len() as u64, Relaxed);
+        let beyond = self.output_beyond();
+        let within = self.output_bytes() - beyond;
+        figures.output_bytes.store(within as u64, Relaxed);
+        let pieces = beyond.div_ceil(OUTPUT_FREE);
         figures
             .output_pieces
-            .store(u32::from(self.sending_bytes > 0), Relaxed);
-        figures
-            .output_list_bytes
-            .store(self.sending_bytes as u64, Relaxed);
+            .store(u32::try_from(pieces).unwrap_or(u32::MAX), Relaxed);
+        figures.output_list_bytes.store(beyond as u64, Relaxed);
+        figures.is_sending.store(self.sending_bytes > 0, Relaxed);
         figures.net_in.store(self.net_in, Relaxed);
         figures.net_out.store(self.net_out, Relaxed);
         figures.commands.store(self.commands, Relaxed);
@@ -271,14 +302,28 @@ impl Connection {
         } else {
             0
         };
+        let tracking_bytes = match session.tracking {
+            Some(_) => self.client.tracking_bytes(),
+            None => 0,
+        };
+        // Buffers and vectors that go round among a worker's connections do not count while a request is
+        // on its way through them: or what all hold would change with every command.
+        let is_passing = capacity <= POOL_BYTES && self.parked.is_none();
+        let input_bytes = if is_passing { 0 } else { capacity };
+        let output = self.output_bytes();
+        let is_passing = output <= OUTPUT_FREE && self.sending_bytes == 0;
+        let output_held = if is_passing { 0 } else { output };
         let memory = size_of::<Connection>()
-            + held
-            + self.blob.as_ref().map_or(0, |blob| blob.came)
+            + input_bytes
+            + apart
+            // A client leaves before it sends what it has no room for.
+            + self.blob.as_ref().map_or(0, |blob| blob.reserved)
             + self.parser.memory_bytes()
             + multi_bytes
             + subscription_bytes
+            + tracking_bytes
             + session.watched as usize * WATCH_BYTES
-            + self.output_bytes();
+            + output_held;
         self.client.holds(memory as u64);
     }
 }

@@ -76,12 +76,15 @@ fn hrandfield(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         None => say(draw().name, reply),
         Some(Count { number, values }) if number < 0 => {
             let wanted = number.unsigned_abs();
-            if wanted > REPEATS_MAX {
+            if wanted > REPEATS_MAX && !reply.has_ceiling() {
                 return Err(CommandError::Refused);
             }
             begin(wanted, values, reply)?;
             for _ in 0..wanted {
                 show(draw(), values, reply);
+                if reply.is_cut() {
+                    break;
+                }
             }
         }
         Some(Count { number, values }) => {

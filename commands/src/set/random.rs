@@ -158,7 +158,7 @@ fn srandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         write_element(member.expect("no key holds an empty set"), call.reply);
         return Ok(());
     };
-    if count < 0 && count.unsigned_abs() > REPEATS_MAX {
+    if count < 0 && count.unsigned_abs() > REPEATS_MAX && !call.reply.has_ceiling() {
         return Err(CommandError::Refused);
     }
     let shown = move |set: &Set, reply: &mut resp::Reply| {
@@ -180,10 +180,13 @@ fn srandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
 }
 
 fn show_repeatedly(set: &Set, wanted: u64, mut draws: Draws, reply: &mut resp::Reply) {
-    reply.array(usize::try_from(wanted).expect("it is below 32 bits"));
+    reply.array(usize::try_from(wanted).unwrap_or(usize::MAX));
     for _ in 0..wanted {
         let member = set.random(draws.next());
         write_element(member.expect("no key holds an empty set"), reply);
+        if reply.is_cut() {
+            break;
+        }
     }
 }
 

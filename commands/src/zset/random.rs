@@ -69,12 +69,15 @@ fn zrandmember(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         None => write_element(row(draw(set.len())).1, reply),
         Some(..=-1) => {
             let wanted = count.unwrap_or(0).unsigned_abs();
-            if wanted > REPEATS_MAX {
+            if wanted > REPEATS_MAX && !reply.has_ceiling() {
                 return Err(CommandError::Refused);
             }
             write_head(wanted, with_scores, reply);
             for _ in 0..wanted {
                 write_row(row(draw(set.len())), with_scores, reply);
+                if reply.is_cut() {
+                    break;
+                }
             }
         }
         Some(count) => {

@@ -67,7 +67,7 @@ impl Tracking {
             Some(known) => {
                 let before = std::mem::take(&mut known.prefixes);
                 *known = wanted;
-                known.prefixes.extend(before);
+                before.into_iter().for_each(|prefix| known.hear(prefix));
                 false
             }
         });

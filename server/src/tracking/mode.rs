@@ -17,6 +17,27 @@ pub struct Tracked {
     pub is_broken: bool,
     /// PREFIX.
     pub prefixes: BTreeSet<Box<[u8]>>,
+    /// Bytes that the prefixes take, about; kept by [`Tracked::hear`].
+    pub prefix_bytes: usize,
+}
+
+/// What a prefix takes beyond its two copies: its places here and in the registry.
+const PREFIX_BYTES: usize = 128;
+
+impl Tracked {
+    /// Adds a prefix.
+    pub fn hear(&mut self, prefix: Box<[u8]>) {
+        let bytes = 2 * prefix.len() + PREFIX_BYTES;
+        if self.prefixes.insert(prefix) {
+            self.prefix_bytes += bytes;
+        }
+    }
+
+    /// Bytes that it takes, about.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Tracked>() + self.prefix_bytes
+    }
 }
 
 /// What its session keeps.

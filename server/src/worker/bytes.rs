@@ -7,7 +7,7 @@ use resp::Output;
 
 use super::{KEPT, Worker};
 use crate::client_line::client_line;
-use crate::connection::{Connection, Incoming, Receiving, Wait};
+use crate::connection::{Connection, Incoming, LINE_END, Receiving, Wait};
 use crate::input::Input;
 use crate::log;
 
@@ -107,9 +107,10 @@ impl<D: Driver> Worker<'_, D> {
         let Some(Incoming { len, .. }) = connection.blob else {
             return;
         };
-        if bytes.len() < len {
+        let whole = len + LINE_END;
+        if bytes.len() < whole {
             if bytes.len() == bytes.capacity() {
-                let step = (bytes.len() * 4).min(len) - bytes.len();
+                let step = (bytes.len() * 4).min(whole) - bytes.len();
                 if bytes.try_reserve_exact(step).is_err() {
                     connection.parser.refuse_blob(bytes.len());
                     connection.blob = None;
@@ -139,7 +140,7 @@ impl<D: Driver> Worker<'_, D> {
             return;
         };
         let here = input.bytes.len() - at;
-        let first = len.min(BLOB_FIRST_STEP.max(here * 4));
+        let first = (len + LINE_END).min(BLOB_FIRST_STEP.max(here * 4));
         match resp::take_blob(&mut input.bytes, at, first) {
             Ok(bytes) => connection.blob = Some(Incoming::new(bytes, len)),
             Err(resp::Refused) => connection.parser.refuse_blob(0),
@@ -200,7 +201,7 @@ impl<D: Driver> Worker<'_, D> {
             .multi
             .as_ref()
             .map_or(0, |multi| multi.bytes);
-        let held = connection.query_bytes() + connection.parser.memory_bytes() + multi;
+        let held = connection.query_bytes() + connection.words_bytes() + multi;
         if self.engine.desk.live.maxmemory_clients != 0 {
             connection.publish();
         }
@@ -333,8 +334,8 @@ impl<D: Driver> Worker<'_, D> {
 /// Whether the output is above the hard limit, or has been above the soft one for too long.
 pub(super) fn is_over_limit(connection: &mut Connection, desk: &crate::desk::Desk) -> bool {
     let limit = desk.live.output_limits[connection.class()];
-    let bytes = connection.output_bytes() as u64;
-    if limit.hard_bytes > 0 && bytes >= limit.hard_bytes {
+    let bytes = connection.output_beyond() as u64;
+    if connection.reply.is_cut() || limit.hard_bytes > 0 && bytes >= limit.hard_bytes {
         return true;
     }
     if limit.soft_bytes == 0 || bytes < limit.soft_bytes {
@@ -342,7 +343,9 @@ pub(super) fn is_over_limit(connection: &mut Connection, desk: &crate::desk::Des
         return false;
     }
     let since = *connection.soft_since_ms.get_or_insert(desk.monotonic_ms);
-    desk.monotonic_ms - since > i64::try_from(limit.soft_seconds * 1_000).unwrap_or(i64::MAX)
+    // Whole seconds of the clock, as Redis counts them: at least so many, up to one more.
+    let elapsed_s = desk.monotonic_ms / 1_000 - since / 1_000;
+    elapsed_s > i64::try_from(limit.soft_seconds).unwrap_or(i64::MAX)
 }
 
 /// What was said, as the driver takes it.

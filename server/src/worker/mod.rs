@@ -176,7 +176,6 @@ impl<'w, D: Driver> Worker<'w, D> {
         }
         self.completions = completions;
         self.let_in();
-        self.evict_clients();
         self.retry_parked();
         self.give_up_blocked();
         self.serve_ready();
@@ -208,7 +207,8 @@ impl<'w, D: Driver> Worker<'w, D> {
             .add((self.net.monotonic() - began).as_micros() as u64);
     }
 
-    /// `maxmemory-clients`, before commands run and after their replies have been handed on.
+    /// `maxmemory-clients`, before a connection is served and after replies have been handed on.
+    #[inline]
     fn evict_clients(&mut self) {
         let (server, live) = (self.engine.server, &self.engine.desk.live);
         if live.maxmemory_clients == 0 {

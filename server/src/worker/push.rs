@@ -93,7 +93,8 @@ impl<D: Driver> Worker<'_, D> {
             return;
         };
         let hard = self.engine.desk.live.output_limits[connection.class()].hard_bytes;
-        if hard > 0 && connection.output_bytes() as u64 >= hard {
+        let beyond = connection.output_beyond() as u64;
+        if connection.reply.is_cut() || hard > 0 && beyond >= hard {
             self.check_output_limit(place);
         }
     }

@@ -141,6 +141,8 @@ impl<D: Driver> Worker<'_, D> {
 
     /// Runs the requests that were cut for a connection, and sees what stands behind them.
     fn serve_one(&mut self, place: usize) {
+        // What one client has just been told may be too much for all, and the next one would see it.
+        self.evict_clients();
         let Some(mut connection) = self.connections[place].take() else {
             return;
         };
@@ -155,7 +157,10 @@ impl<D: Driver> Worker<'_, D> {
         }
         self.engine.desk.tick = os::clock::ticks();
         let fate = loop {
-            match self.run_requests(&mut connection, &mut input) {
+            let fate = self.run_requests(&mut connection, &mut input);
+            // What others say to it is judged word by word (`push.rs`).
+            connection.reply.set_ceiling(usize::MAX);
+            match fate {
                 Fate::Heard => {
                     self.connections[place] = Some(connection);
                     self.deliver_letters();
@@ -209,7 +214,8 @@ impl<D: Driver> Worker<'_, D> {
 
     fn run_requests(&mut self, connection: &mut Connection, input: &mut Input) -> Fate {
         let limit = self.engine.desk.live.output_limits[connection.class()];
-        let is_limited = limit.hard_bytes > 0;
+        let ceiling = connection.reply_ceiling(limit.hard_bytes);
+        connection.reply.set_ceiling(ceiling);
         while let Some(&Cut {
             request, command, ..
         }) = input.requests.get(input.next)
@@ -222,7 +228,7 @@ impl<D: Driver> Worker<'_, D> {
                 && self.engine.server.commands.command(id).is_admin
             {
                 // It may look at its own client.
-                connection.publish_with(input);
+                connection.publish_with(Some(input));
             }
             if input.next >= input.touched {
                 self.touch_more(connection.session.db, input);
@@ -249,7 +255,7 @@ impl<D: Driver> Worker<'_, D> {
             if connection.session.close_after_reply {
                 return Fate::Ending;
             }
-            if is_limited && connection.output_bytes() as u64 >= limit.hard_bytes {
+            if connection.reply.is_cut() {
                 return Fate::OverLimit;
             }
             if self.engine.desk.clock_is_stale {

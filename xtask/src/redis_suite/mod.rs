@@ -77,7 +77,14 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/lazyfree",
     "unit/violations",
     "unit/maxmemory",
+    "unit/memefficiency",
+    "unit/client-eviction",
+    "unit/obuf-limits",
+    "unit/pause",
 ];
+
+/// Units that begin a replica outside any test, which would end them: by the tag of that part.
+const WITHOUT: &[(&str, &str)] = &[("unit/pause", "-needs:repl")];
 
 /// Debian packages that the suite needs.
 pub(crate) const PACKAGES: &[&str] = &["tcl", "redis-tools", "dpkg-dev", "iproute2", "hostname"];
@@ -275,8 +282,10 @@ fn run_unit(
         Some(namespace) => namespace.command("timeout"),
         None => sh::cmd("timeout", &[]),
     };
+    let without = WITHOUT.iter().filter(|(of, _)| *of == unit);
     command
         .args(["-k", "10", UNIT_MAX, "./runtest", "--durable"])
+        .args(without.flat_map(|(_, tag)| ["--tags", *tag]))
         .args([
             "--ignore-encoding",
             "--clients",

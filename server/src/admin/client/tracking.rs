@@ -4,8 +4,6 @@
 //! **Invariant:** `session.tracking` is there exactly while the client's own lock has a `Tracked`, except
 //! that a killer may have taken that one away.
 
-use std::collections::BTreeSet;
-
 use commands::CommandError;
 use commands::spec::{Arity, CommandSpec};
 
@@ -154,17 +152,18 @@ fn check_prefixes(call: &AdminCall<'_, '_>, prefixes: &[&[u8]]) -> Result<(), Co
 }
 
 fn switch_on(call: &mut AdminCall<'_, '_>, wanted: &Wanted<'_>) {
-    let mut prefixes: BTreeSet<Box<[u8]>> = wanted.prefixes.iter().map(|&p| p.into()).collect();
-    if wanted.bcast && prefixes.is_empty() {
-        prefixes.insert(Box::default());
-    }
-    let tracked = Tracked {
+    let mut tracked = Tracked {
         bcast: wanted.bcast,
         noloop: wanted.noloop,
         redirect: wanted.redirect,
-        is_broken: false,
-        prefixes,
+        ..Tracked::default()
     };
+    for &prefix in &wanted.prefixes {
+        tracked.hear(prefix.into());
+    }
+    if wanted.bcast && tracked.prefixes.is_empty() {
+        tracked.hear(Box::default());
+    }
     call.session.tracking = Some(Mode {
         bcast: wanted.bcast,
         optin: wanted.optin,
