@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `aof/` | the append-only file: manifest, log thread, replay |
 //! | `jobs.rs` | which job runs, what it says of itself, how it ends |
 //!
 //! Plain types on threads that the server starts: no command is executed here, no client answered.
@@ -10,6 +11,7 @@
 //! **Invariant:** nothing here holds a lock of the store while it waits for a file.
 #![forbid(unsafe_code)]
 
+pub mod aof;
 pub mod jobs;
 
 pub use jobs::{Job, Jobs, Kind, Progress};

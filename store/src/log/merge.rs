@@ -12,6 +12,12 @@ use crate::sync::Acquire;
 
 /// Who reads the log.
 pub trait LogReader {
+    /// Asked before each unit: whether what it and those behind it say goes to a place of its own, whose
+    /// readers do not know which database is selected.
+    fn begins_anew(&mut self, _number: u64) -> bool {
+        false
+    }
+
     /// The next unit's effects: RESP commands that bring any copy of the data from the state
     /// before the unit to the state after it. Called with ascending numbers; empty for a unit that
     /// changed nothing worth saying.
@@ -97,6 +103,9 @@ impl Merge {
     fn deliver(&mut self, lane: usize, reader: &mut impl LogReader) {
         let fetched = &mut self.fetched[lane];
         let record = Record::first(&fetched.bytes[fetched.at..]).expect("it was found there");
+        if reader.begins_anew(record.number) {
+            self.selected = None;
+        }
         self.out.clear();
         let framed = record.commands > 1;
         for (index, (db, command)) in record.each().enumerate() {
@@ -187,5 +196,33 @@ mod tests {
             seen,
             expected.map(|(number, text)| (number, text.to_owned()))
         );
+    }
+
+    /// Numbers the database anew at unit 3.
+    struct Anew(Vec<String>);
+
+    impl LogReader for Anew {
+        fn begins_anew(&mut self, number: u64) -> bool {
+            number == 3
+        }
+
+        fn unit(&mut self, _: u64, commands: &[u8]) {
+            self.0.push(readable(commands));
+        }
+    }
+
+    #[test]
+    fn selects_again_where_the_reader_begins_anew() {
+        let log = Arc::new(Log::new(1));
+        let first = log.attach();
+        let mut merge = Merge::new(Arc::clone(&log), first);
+        for _ in 0..4 {
+            let number = log.take_number();
+            log.publish(0, number, &effects(&[(5, "INCR k")]));
+        }
+        let mut reader = Anew(Vec::new());
+        merge.drain(&mut reader);
+        let (selects, plain) = ("SELECT 5 |INCR k |", "INCR k |");
+        assert_eq!(reader.0, [selects, plain, selects, plain]);
     }
 }

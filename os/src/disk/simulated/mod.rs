@@ -69,6 +69,9 @@ struct Inner {
     origin: State,
     state: State,
     history: Vec<Operation>,
+    /// The state after so many operations that was asked for last: who asks for crashes asks for many at
+    /// the same place, and goes forward.
+    reached: Option<(usize, State)>,
     faults: Vec<Fault>,
 }
 
@@ -113,12 +116,7 @@ impl Simulated {
     /// The disk that a power cut leaves after the first `operations` operations (S3).
     #[must_use]
     pub fn crash(&self, operations: u64, seed: u64) -> Arc<Self> {
-        let inner = self.inner();
-        let mut state = inner.origin.clone();
-        for operation in &inner.history[..operations as usize] {
-            state.apply(operation);
-        }
-        let left = state.crash(seed);
+        let left = self.inner().state_after(operations as usize).crash(seed);
         Arc::new(Simulated {
             inner: Mutex::new(Inner {
                 origin: left.clone(),
@@ -131,11 +129,7 @@ impl Simulated {
     /// The disk as it is after the first `operations` operations when only the process was killed.
     #[must_use]
     pub fn kill(&self, operations: u64) -> Arc<Self> {
-        let inner = self.inner();
-        let mut state = inner.origin.clone();
-        for operation in &inner.history[..operations as usize] {
-            state.apply(operation);
-        }
+        let mut state = self.inner().state_after(operations as usize);
         state.settle();
         Arc::new(Simulated {
             inner: Mutex::new(Inner {
@@ -222,6 +216,20 @@ impl Simulated {
 }
 
 impl Inner {
+    /// What the history's first `operations` operations make.
+    fn state_after(&mut self, operations: usize) -> State {
+        let (mut at, mut state) = match self.reached.take() {
+            Some((at, state)) if at <= operations => (at, state),
+            _ => (0, self.origin.clone()),
+        };
+        for operation in &self.history[at..operations] {
+            state.apply(operation);
+            at += 1;
+        }
+        self.reached = Some((at, state.clone()));
+        state
+    }
+
     /// Does an operation, or what the plan makes of it.
     fn run(&mut self, operation: Operation) -> io::Result<()> {
         self.state.permits(&operation)?;
