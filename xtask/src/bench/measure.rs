@@ -17,19 +17,25 @@ pub(crate) struct Sample {
     pub(crate) p999_ms: f64,
 }
 
+/// What the load consists of.
+#[derive(Clone, Copy)]
+pub(crate) enum Load<'l> {
+    /// One of the tool's own tests.
+    Test(&'l str),
+    /// This request; `__rand_int__` stands for a number below the range.
+    Request(&'l [&'l str]),
+}
+
 /// Runs one test against a server.
 pub(crate) fn redis_benchmark(
     server: &Server,
-    test: &str,
+    load: Load<'_>,
     pipeline: u64,
     requests: u64,
     range: u64,
 ) -> Res<Sample> {
     let text = |n: u64| n.to_string();
-    let mut command = sh::cmd(
-        "redis-benchmark",
-        &["-p", &server.port().to_string(), "-t", test],
-    );
+    let mut command = sh::cmd("redis-benchmark", &["-p", &server.port().to_string()]);
     command.args([
         "-c",
         "50",
@@ -41,6 +47,10 @@ pub(crate) fn redis_benchmark(
         &text(range),
     ]);
     command.args(["-P", &text(pipeline), "-n", &text(requests)]);
+    match load {
+        Load::Test(name) => command.args(["-t", name]),
+        Load::Request(words) => command.args(words),
+    };
     let before = cpu_seconds(server.pid())?;
     let output = sh::capture(&mut command)?.replace('\r', "\n");
     let cpu = cpu_seconds(server.pid())? - before;

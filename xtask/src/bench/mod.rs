@@ -8,16 +8,17 @@
 
 mod growth;
 mod measure;
+mod types;
 
 use crate::server::{Server, VOLATILE};
 use crate::{Res, debian, server, sh};
-use measure::Sample;
 pub(crate) use measure::resident_bytes;
+use measure::{Load, Sample};
 use std::path::{Path, PathBuf};
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask bench [--bin PROGRAM] [--peer PROGRAM]… [--two] [--quick] [--rounds N]
-                         [--only speed,memory,growth,workers]
+                         [--only speed,memory,types,growth,workers]
 
   --bin PROGRAM    our server (default target/release/redstart-server, built if need be)
   --peer PROGRAM   a server to compare with, repeatable (default: the distribution's
@@ -25,7 +26,7 @@ usage: cargo xtask bench [--bin PROGRAM] [--peer PROGRAM]… [--two] [--quick] [
   --two            also our server with two workers
   --quick          a tenth of the requests, two rounds
   --rounds N       rounds of the speed tests (default 5)
-  --only LIST      parts: speed, memory, growth; workers only when it is named: two workers
+  --only LIST      parts: speed, memory, types (lists, sets, hashes …), growth; workers only when it is named: two workers
                    against one on the simulated network (`server/examples/workers.rs`)
 Prints Markdown tables; redirect them to a file.";
 
@@ -102,6 +103,10 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     }
     if wants("memory") {
         memory(&contestants, &plan)?;
+    }
+    if wants("types") {
+        types::speed(&contestants, plan.rounds, plan.requests * 6)?;
+        types::memory(&contestants)?;
     }
     if wants("growth") {
         growth::table(&contestants, plan.growth_keys, plan.rounds.min(3))?;
@@ -191,7 +196,11 @@ fn speed(contestants: &[Contestant], plan: &Plan) -> Res<()> {
             for _ in 0..plan.rounds {
                 for (server, samples) in servers.iter().zip(&mut samples) {
                     samples.push(measure::redis_benchmark(
-                        server, test, pipeline, requests, KEY_RANGE,
+                        server,
+                        Load::Test(test),
+                        pipeline,
+                        requests,
+                        KEY_RANGE,
                     )?);
                 }
             }
