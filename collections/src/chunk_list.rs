@@ -15,6 +15,8 @@
 use crate::tree::{Copies, Cursor, Leaf, Parts, Record, Tree, first, last};
 use std::ops::Range;
 
+pub use crate::tree::End;
+
 /// A handle to some elements in a row.
 pub trait Chunk: Clone + Send + Sync + 'static {
     /// The number of elements.
@@ -170,6 +172,31 @@ impl<C: Chunk> ChunkList<C> {
             self.tree
                 .edit(last, |leaf| change_piece(leaf, leaf.len() - 1, change)),
         )
+    }
+
+    /// As `change_front` or `change_back`, for a change that leaves the chunk with elements and has no
+    /// further chunks: every push, and most pops, on the shortest way.
+    #[inline]
+    pub fn change_end<T>(&mut self, end: End, change: impl FnOnce(&mut C) -> T) -> Option<T> {
+        self.tree.change_end(end, |piece| {
+            let result = change(&mut piece.chunk);
+            piece.count = piece.chunk.count() as u64;
+            debug_assert!(piece.count > 0, "it was to keep elements");
+            result
+        })
+    }
+
+    /// The number of elements in the chunk at an end; 0 without chunks.
+    #[inline]
+    pub fn end_count(&self, end: End) -> u64 {
+        let piece = match end {
+            End::First => self
+                .tree
+                .leaf(first)
+                .and_then(|leaf| leaf.records().first()),
+            End::Last => self.tree.leaf(last).and_then(|leaf| leaf.records().last()),
+        };
+        piece.map_or(0, |piece| piece.count)
     }
 
     /// Makes sure that a chunk begins with the element `index`: `split` keeps the elements before

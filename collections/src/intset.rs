@@ -78,6 +78,9 @@ impl Intset {
         if !matches!(width, 2 | 4 | 8) {
             return Err(Invalid::new("an intset of an unknown width"));
         }
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(Invalid::new("an intset of more than 4 GiB"));
+        }
         // Both fit 32 bits, so the product fits 64.
         if u64::from(width) * u64::from(u32::from_le_bytes([e, f, g, h])) != values.len() as u64 {
             return Err(Invalid::new(

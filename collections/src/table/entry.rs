@@ -91,6 +91,17 @@ impl<'a, E: Element> Occupied<'a, E> {
         self.path().element_mut(slot)
     }
 
+    /// Whether `get_mut` gives the entry for certain; where not, it may do so all the same.
+    #[inline]
+    pub fn is_own(&self) -> bool {
+        self.table.is_path_unique(self.index)
+            && !self
+                .table
+                .segment_at(self.index)
+                .word(self.slot)
+                .is_shared()
+    }
+
     /// Like `get_mut`, for as long as the table is borrowed.
     pub fn into_mut(self) -> Option<E::Mut<'a>> {
         if !self.table.is_path_unique(self.index) {

@@ -56,6 +56,14 @@ impl<R: Record> Tree<R> {
         })
     }
 
+    /// Lets `change` have the record at an end, which must keep a weight: so no node changes its shape,
+    /// and the descent needs neither guide nor repairs. `None` in an empty tree.
+    #[inline]
+    pub fn change_end<T>(&mut self, end: End, change: impl FnOnce(&mut R) -> T) -> Option<T> {
+        let root = self.root.as_mut()?;
+        Some(root.change_end(&mut self.copies, end, change))
+    }
+
     /// Removes levels at the top that have one child, and a root that is empty.
     pub(super) fn settle_root(&mut self) {
         loop {
@@ -68,6 +76,26 @@ impl<R: Record> Tree<R> {
                 _ => return,
             };
             self.root = Some(child);
+        }
+    }
+}
+
+/// One of a tree's ends.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    /// Where the first record is.
+    First,
+    /// Where the last one is.
+    Last,
+}
+
+impl End {
+    /// The place of what is at this end of `len` things.
+    #[inline]
+    fn of(self, len: usize) -> usize {
+        match self {
+            End::First => 0,
+            End::Last => len - 1,
         }
     }
 }
@@ -153,6 +181,30 @@ impl<R: Record> Child<R> {
                 (result, more)
             }
         }
+    }
+
+    fn change_end<T>(
+        &mut self,
+        copies: &mut Copies,
+        end: End,
+        change: impl FnOnce(&mut R) -> T,
+    ) -> T {
+        let (before, result, after) = match own(&mut self.node, copies) {
+            Node::Leaf(leaf) => {
+                let before = leaf.sums();
+                let result = leaf.change(end.of(leaf.len()), change);
+                (before, result, leaf.sums())
+            }
+            Node::Inner(children) => {
+                let at = end.of(children.len());
+                let child = &mut children[at];
+                let before = child.totals;
+                let result = child.change_end(copies, end, change);
+                (before, result, child.totals)
+            }
+        };
+        self.totals = self.totals.with(before, after);
+        result
     }
 
     fn is_under(&self) -> bool {

@@ -101,6 +101,7 @@ impl<R: Record> Leaf<R> {
     }
 
     /// Lets `change` have a record, which must stay where it is in the order.
+    #[inline]
     pub fn change<T>(&mut self, at: usize, change: impl FnOnce(&mut R) -> T) -> T {
         let record = &mut self.records[at];
         let before = (record.weight(), record.heap_bytes());
@@ -120,6 +121,15 @@ impl<R: Record> Leaf<R> {
             within -= record.weight();
         }
         (self.records.len(), within)
+    }
+
+    /// The sums over the records alone.
+    #[inline]
+    pub(super) fn sums(&self) -> Totals {
+        Totals {
+            weight: self.weight,
+            bytes: self.bytes,
+        }
     }
 
     pub(super) fn totals(&self) -> Totals {

@@ -35,6 +35,7 @@ mod leaf;
 mod parts;
 
 pub use cursor::Cursor;
+pub use edit::End;
 pub use guide::{at_rank, first, last, not_above};
 pub use leaf::{Leaf, Record};
 pub use parts::{Part, Parts};
@@ -342,6 +343,7 @@ impl Totals {
     }
 
     /// These sums after one of their terms has changed.
+    #[inline]
     fn with(self, before: Self, after: Self) -> Self {
         Self {
             weight: self.weight - before.weight + after.weight,

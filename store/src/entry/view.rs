@@ -182,7 +182,8 @@ impl<'a> EntryMut<'a> {
         }
         // SAFETY: E2, E4: the view is exclusive for 'a.
         let object = unsafe { &mut *self.raw.word(meta).cast::<Arc<Object>>() };
-        if Arc::get_mut(object).is_none() {
+        // There are no weak counts, and `get_mut` asks in a locked way: not twice.
+        if Arc::strong_count(object) != 1 {
             *object = Arc::new(object.fork()?);
         }
         Ok(Some(

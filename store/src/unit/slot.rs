@@ -178,7 +178,8 @@ impl<'u> Occupied<'u> {
     fn own<C: Container, E: From<WrongType> + From<Refused>>(&mut self) -> Result<&mut C, E> {
         self.at.get().container::<C>()?;
         self.books.begin();
-        if self.at.get_mut().is_none() {
+        // The cheap look first: the other one descends, and would do so a second time below.
+        if !self.at.is_own() && self.at.get_mut().is_none() {
             let entry = self.at.get();
             let object = entry.object().expect("it is a container");
             let object = Arc::new(object.fork()?);

@@ -75,7 +75,7 @@ impl List {
                 .change(index - 1, |part, _, _| part.append(value, limits))
                 .expect("there is one before it")?;
         if !has_joined {
-            list.insert(index, Part::of_value(value, limits)?);
+            list.insert(index, Part::of_value(value, 0, limits)?);
         }
         Ok(())
     }
@@ -192,7 +192,7 @@ fn replace(
     let fits = part.has_room_instead(old_bytes, value.len(), limits);
     let new = match fits {
         true => None,
-        false => Some(Part::of_value(value, limits)?),
+        false => Some(Part::of_value(value, 0, limits)?),
     };
     match (part.pack_mut()?, new) {
         (Some(pack), None) => {
@@ -223,7 +223,7 @@ fn insert_within(
     if part.insert(within, value, limits)? {
         return Ok(());
     }
-    let alone = Part::of_value(value, limits)?;
+    let alone = Part::of_value(value, 0, limits)?;
     let pack = part.pack_mut()?.expect("a plain part has nothing within");
     let mut right = Part::of_pack(pack.split_off(within)?);
     // The halves have room for what is not long by itself; if there is no memory, it stands alone.

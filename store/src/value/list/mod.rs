@@ -29,7 +29,7 @@ mod part;
 mod walk;
 
 use collections::Listpack;
-use collections::chunk_list::{Chunk, ChunkList};
+use collections::chunk_list::{Chunk, ChunkList, End};
 use collections::listpack::Element;
 
 pub use part::ListLimits;
@@ -47,6 +47,16 @@ pub enum ListEnd {
     Left,
     /// The tail: index -1.
     Right,
+}
+
+impl ListEnd {
+    #[inline]
+    fn of_chunks(self) -> End {
+        match self {
+            ListEnd::Left => End::First,
+            ListEnd::Right => End::Last,
+        }
+    }
 }
 
 /// A list.
@@ -128,19 +138,13 @@ impl List {
             ListEnd::Left => part.prepend(value, limits),
             ListEnd::Right => part.append(value, limits),
         };
-        let joined = match end {
-            ListEnd::Left => list.change_front(|part, _| into(part)),
-            ListEnd::Right => list.change_back(|part, _| into(part)),
-        };
-        if joined.unwrap_or(Ok(false))? {
+        if list
+            .change_end(end.of_chunks(), into)
+            .unwrap_or(Ok(false))?
+        {
             return Ok(());
         }
-        let part = Part::of_value(value, limits)?;
-        match end {
-            ListEnd::Left => list.push_front(part),
-            ListEnd::Right => list.push_back(part),
-        }
-        Ok(())
+        push_part(list, end, value, limits)
     }
 
     /// Adds elements at an end one after another.
@@ -183,9 +187,11 @@ impl List {
         match &mut self.form {
             Form::Packed(pack) => Ok(part::pop(pack, end, show)),
             Form::Chunked(list) => {
-                let shown = match end {
-                    ListEnd::Left => list.change_front(|part, _| part.pop(end, show)),
-                    ListEnd::Right => list.change_back(|part, _| part.pop(end, show)),
+                let chunk = end.of_chunks();
+                let shown = match (list.end_count(chunk), end) {
+                    (2.., _) => list.change_end(chunk, |part| part.pop(end, show)),
+                    (_, ListEnd::Left) => list.change_front(|part, _| part.pop(end, show)),
+                    (_, ListEnd::Right) => list.change_back(|part, _| part.pop(end, show)),
                 };
                 let shown = shown.transpose()?.flatten();
                 self.settle_shrunk(limits);
@@ -298,6 +304,32 @@ impl List {
             Form::Chunked(list) => list.chunk_count(),
         }
     }
+}
+
+/// Adds an element at an end as a new part, which is as large as its neighbour has become: grown from
+/// one element it would go through some thirty sizes, and leave a page of the allocator's in each.
+/// Only from four parts on, so that what is not used yet stays a small share of the list.
+#[inline(never)]
+fn push_part(
+    list: &mut ChunkList<Part>,
+    end: ListEnd,
+    value: &[u8],
+    limits: ListLimits,
+) -> Result<(), Refused> {
+    let neighbour = match end {
+        ListEnd::Left => list.front(),
+        ListEnd::Right => list.back(),
+    };
+    let room = neighbour
+        .filter(|part| list.len() >= 4 * part.count() as u64)
+        .and_then(Part::pack)
+        .map_or(0, Listpack::byte_len);
+    let part = Part::of_value(value, room, limits)?;
+    match end {
+        ListEnd::Left => list.push_front(part),
+        ListEnd::Right => list.push_back(part),
+    }
+    Ok(())
 }
 
 /// A part of a list.

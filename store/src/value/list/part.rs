@@ -112,15 +112,22 @@ impl Part {
         Part::Plain(Arc::new(bytes))
     }
 
-    /// A part of one element.
-    pub(super) fn of_value(value: &[u8], limits: ListLimits) -> Result<Part, Refused> {
+    /// A part of one element, with room for `bytes` bytes of further ones.
+    pub(super) fn of_value(
+        value: &[u8],
+        bytes: usize,
+        limits: ListLimits,
+    ) -> Result<Part, Refused> {
         if limits.is_plain(value.len()) {
             let mut bytes = Vec::new();
             bytes.try_reserve_exact(value.len()).map_err(|_| Refused)?;
             bytes.extend_from_slice(value);
             return Ok(Part::of_plain(bytes));
         }
-        let mut pack = Listpack::new();
+        let mut pack = match bytes {
+            0 => Listpack::new(),
+            bytes => Listpack::with_capacity(bytes)?,
+        };
         pack.append(value)?;
         Ok(Part::of_pack(pack))
     }
@@ -162,7 +169,9 @@ impl Part {
         let Part::Pack(pack) = self else {
             return Ok(None);
         };
-        if Arc::get_mut(pack).is_none() {
+        // One is the answer of `get_mut` as well: there are no weak counts. It asks in a locked way, so
+        // not twice; a count that has just fallen to one costs a copy in vain.
+        if Arc::strong_count(pack) != 1 {
             *pack = Arc::new(pack.try_clone()?);
         }
         Ok(Arc::get_mut(pack))
@@ -212,6 +221,7 @@ impl Part {
     }
 
     /// Adds an element before the one with this index, or behind all, if there is room.
+    #[inline]
     pub(super) fn insert(
         &mut self,
         index: usize,
@@ -245,6 +255,7 @@ impl Part {
 }
 
 /// Adds an element before the one with this index, or behind all.
+#[inline]
 pub(super) fn insert(pack: &mut Listpack, index: usize, value: &[u8]) -> Result<(), Refused> {
     match index {
         0 => pack.prepend(value)?,
