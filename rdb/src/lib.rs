@@ -11,6 +11,7 @@
 //! | `stream.rs` | streams |
 //! | `out.rs`, `form.rs` | where the bytes of values go; which version, whose dialect |
 //! | `file/` | whole files: the encoder, the skimmer that cuts blocks into records, their decoding |
+//! | `check.rs` | what `redstart-check-rdb` says of a file |
 //! | `digest.rs` | Redis's digest of a data set (DEBUG DIGEST) |
 //! | `string.rs` | strings: raw, packed integers, compressed |
 //! | `length.rs`, `lzf.rs`, `crc.rs` | what those are made of |
@@ -20,6 +21,7 @@
 //! their own length.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod crc;
 pub mod digest;
 pub mod dump;

@@ -152,7 +152,7 @@ fn refusals_name_fault_and_place() {
     };
     check(b"", 0, Fault::Short);
     check(b"REDI", 0, Fault::Short);
-    check(b"RUBBISH", 0, Fault::Magic);
+    check(b"RUBBISH", 0, Fault::Short);
     check(b"RUBBISH00", 9, Fault::Magic);
     check(b"REDIS00x1", 9, Fault::Magic);
     check(b"REDIS0000", 9, Fault::Version(0));

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 0 | it has served and stopped in order, or answered a question |
 //! | 1 | the configuration or the log file; the command line makes no sense |
+//! | 1 | `--check-rdb`, or a name with `check-rdb` in it: the file is not sound (`check_rdb.rs`) |
 //! | 2 | `--test-memory` or `--check-system` found something |
 //! | 3 | it cannot enter `dir` |
 //! | 4 | it cannot listen |
@@ -12,6 +13,7 @@
 //! | by signal | it crashed; the report is in the log |
 
 mod banner;
+mod check_rdb;
 mod exit;
 mod memory_test;
 mod serve;
@@ -25,8 +27,17 @@ use std::io::Write as _;
 static ALLOCATOR: os::alloc::Counting = os::alloc::Counting;
 
 fn main() {
-    let words: Vec<Vec<u8>> = std::env::args_os()
-        .skip(1)
+    let words_os: Vec<_> = std::env::args_os().skip(1).collect();
+    if os::process::program_name().contains("check-rdb") {
+        std::process::exit(check_rdb::main(&words_os));
+    }
+    if let [first, rest @ ..] = words_os.as_slice()
+        && first == "--check-rdb"
+    {
+        std::process::exit(check_rdb::main(rest));
+    }
+    let words: Vec<Vec<u8>> = words_os
+        .iter()
         .map(|word| word.as_encoded_bytes().to_vec())
         .collect();
     let exit = match command_line::parse(&words) {
@@ -73,6 +84,7 @@ Usage: redstart-server [/path/to/redis.conf] [options] [-]
        redstart-server -h or --help
        redstart-server --test-memory <megabytes>
        redstart-server --check-system
+       redstart-server --check-rdb <rdb-file-name>
        redstart-server [/path/to/redis.conf] [options] --check-config
 
 Examples:

@@ -165,7 +165,13 @@ impl Skimmer {
                 Ok(Step::Item(item)) => return Ok(Some(item)),
                 // What is whole need not wait for the rest.
                 Ok(Step::More) => return Ok(self.take_batch()),
-                Err(fault) => return Err(self.refuse(fault)),
+                Err(fault) => {
+                    let error = self.refuse(fault);
+                    // What was whole before it comes first.
+                    return self
+                        .take_batch()
+                        .map_or(Err(error), |batch| Ok(Some(batch)));
+                }
             }
         }
     }
@@ -247,17 +253,7 @@ impl Skimmer {
 
     fn magic(&mut self) -> Result<Step, Fault> {
         let Some(magic) = self.buffer.first_chunk::<MAGIC_BYTES>() else {
-            let begins = |magic: &[u8]| {
-                magic
-                    .iter()
-                    .zip(&self.buffer)
-                    .all(|(wanted, is)| wanted == is)
-            };
-            return if begins(b"REDIS") || begins(b"VALKEY") {
-                Ok(Step::More)
-            } else {
-                Err(Fault::Magic)
-            };
+            return Ok(Step::More);
         };
         let magic = *magic;
         self.at = MAGIC_BYTES;

@@ -30,7 +30,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "persist",
         ],
     ),
-    ("redstart-server", &["os", "server"]),
+    // Of `rdb` the check of files, which is a program of its own.
+    ("redstart-server", &["os", "rdb", "server"]),
     ("xtask", &[]),
 ];
 
