@@ -45,6 +45,8 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// How long the cut took, µs.
     pub cut_us: AtomicU64,
+    /// Bytes that had been copied because of cuts when this one was made.
+    pub copied_before: AtomicU64,
     /// Changes that the cut holds: success takes them off the dirty count.
     pub changes: AtomicU64,
 }
@@ -61,7 +63,9 @@ pub struct Job {
 }
 
 impl Job {
-    fn new(kind: Kind, unix_s: i64) -> Job {
+    /// A job that begins now, and that nobody but its maker knows of: [`Jobs::begin`] makes the others.
+    #[must_use]
+    pub fn new(kind: Kind, unix_s: i64) -> Job {
         Job {
             kind,
             progress: Progress {
@@ -71,6 +75,7 @@ impl Job {
                 keys: AtomicU64::new(0),
                 bytes: AtomicU64::new(0),
                 cut_us: AtomicU64::new(0),
+                copied_before: AtomicU64::new(0),
                 changes: AtomicU64::new(0),
             },
             cancelled: AtomicBool::new(false),

@@ -5,7 +5,7 @@
 pub(crate) enum Exit {
     /// As it should.
     Fine,
-    /// Configuration, command line, log file.
+    /// Configuration, command line, log file, data file.
     Configuration,
     /// A test found something.
     Found,

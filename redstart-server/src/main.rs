@@ -3,7 +3,7 @@
 //! | exit code | why |
 //! |---|---|
 //! | 0 | it has served and stopped in order, or answered a question |
-//! | 1 | the configuration or the log file; the command line makes no sense |
+//! | 1 | the configuration or the log file; a data file that cannot be loaded; the command line makes no sense |
 //! | 1 | `--check-rdb`, or a name with `check-rdb` in it: the file is not sound (`check_rdb.rs`) |
 //! | 2 | `--test-memory` or `--check-system` found something |
 //! | 3 | it cannot enter `dir` |

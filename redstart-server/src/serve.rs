@@ -1,9 +1,9 @@
 //! From a configuration to a server that serves, and to its end.
 //!
 //! ```text
-//!   load ─▶ background? ─▶ dir ─▶ log ─▶ limits, title, kernel ─▶ workers ─▶ pid file ─▶ ready
-//!                                                                                          │
-//!   exit ◀─ remove pid file ◀─ orderly end ◀──────────────────── stop request, SHUTDOWN ◀──┘
+//!   load ─▶ background? ─▶ dir ─▶ log ─▶ limits, title, kernel ─▶ workers ─▶ pid file ─▶ data ─▶ ready
+//!                                                                                                  │
+//!   exit ◀─ remove pid file ◀─ orderly end ◀──────────────────── stop request, SHUTDOWN ◀──────────┘
 //!   or load again, in the same process (DEBUG RESTART)
 //! ```
 //!
@@ -67,7 +67,7 @@ pub(crate) fn run(sources: &Sources) -> Result<Exit, Exit> {
     let running = start(config)?;
     let server = SERVER.get().expect("set by start");
     let pid_file = write_pid_file(&server.config, background);
-    say_ready(server, supervised);
+    load(server, supervised, pid_file.clone())?;
     let code = running.wait();
     if supervised == Supervised::Systemd {
         tell_systemd("STOPPING=1\n");
@@ -83,6 +83,35 @@ pub(crate) fn run(sources: &Sources) -> Result<Exit, Exit> {
     }
     log::notice("Redis is now ready to exit, bye bye...");
     Ok(if code == 0 { Exit::Fine } else { Exit::System })
+}
+
+/// Loads what there is, on a thread of its own, and says that we are ready.
+fn load(
+    server: &'static Arc<Server>,
+    supervised: Supervised,
+    pid_file: Option<PathBuf>,
+) -> Result<(), Exit> {
+    let run = move || match server.load() {
+        Ok(true) => say_ready(server, supervised),
+        // Somebody wants the end, and that is under way.
+        Ok(false) => {}
+        Err(_) => {
+            if let Some(file) = pid_file {
+                // It may have been removed by somebody else.
+                let _ = os::files::remove(&file);
+            }
+            log::flush();
+            os::raw::exit_now(Exit::Configuration.code());
+        }
+    };
+    let thread = std::thread::Builder::new().name("loader".into());
+    match thread.spawn(run) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(fail(
+            format_args!("Cannot start a thread: {}", os::files::error_text(&e)),
+            Exit::System,
+        )),
+    }
 }
 
 /// DEBUG RESTART: the same program with the same words, in this process where the system has that.
@@ -515,6 +544,7 @@ fn stop(server: &Arc<Server>, cause: os::stop::Cause) {
     };
     if server.stop.is_requested() && cause == Cause::Interrupt {
         log::warning("You insist... exiting now.");
+        server.remove_temporary_file();
         log::flush();
         os::raw::exit_now(1);
     }
@@ -531,5 +561,6 @@ fn stop(server: &Arc<Server>, cause: os::stop::Cause) {
         now: bits & 4 != 0,
         force: bits & 8 != 0,
         safe: bits & 16 != 0,
+        by_signal: true,
     });
 }

@@ -41,6 +41,8 @@ pub(crate) enum Wait {
     Gate,
     /// Nothing is there yet for a blocking command.
     Key,
+    /// Something takes its time: a save, the way out (`Session::awaits`).
+    Job,
 }
 
 /// A large word that is being received apart.
@@ -167,7 +169,7 @@ impl Connection {
         match self.parked {
             None => true,
             Some(Wait::Key) => self.input.as_ref().is_some_and(|input| input.can_grow()),
-            Some(Wait::Shard | Wait::Gate) => false,
+            Some(Wait::Shard | Wait::Gate | Wait::Job) => false,
         }
     }
 

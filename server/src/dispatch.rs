@@ -17,12 +17,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
 use commands::CommandError;
 use commands::spec::Flags;
 use resp::{Args, OwnedArgs, Proto, Reply};
-use store::{Gates, Scratch, Spot, Turn};
+use store::{Gates, Plan, Scratch, Spot, Turn};
 
 use crate::admin::{self, AdminCall};
 use crate::blocking;
@@ -31,13 +31,15 @@ use crate::connection::Wait;
 use crate::desk::Desk;
 use crate::evict::Room;
 use crate::execute::{self, Ran};
-use crate::live::Protected;
+use crate::live::{Live, Protected};
 use crate::log;
+use crate::persistence::{REFUSING, Refusal};
 use crate::plan::{lone_key, plan};
 use crate::pubsub::Teller;
 use crate::server::Server;
-use crate::session::{Queued, ReplyMode, Session};
+use crate::session::{Awaited, Queued, ReplyMode, Session};
 use crate::table::{Command, CommandId, Special};
+use crate::unknown::wrong_arity;
 
 const NO_AUTH: CommandError = CommandError::Fixed("NOAUTH Authentication required.");
 const OOM: CommandError =
@@ -226,6 +228,13 @@ impl Engine<'_> {
                 return Err(OOM);
             }
         }
+        let gates = self.server.store.gates(self.desk.clock_ms);
+        if gates.closed(REFUSING)
+            && let Some(refusal) =
+                refusal(self.server, &self.desk.live, seat.session, command, gates)
+        {
+            return Err(refusal.error());
+        }
         if seat.session.is_subscriber && seat.reply.proto() == Proto::Resp2 {
             admin::pubsub::check_subscriber(command)?;
         }
@@ -335,6 +344,7 @@ impl Engine<'_> {
             plan =
                 blocking::with_waiters(plan, server, seat.session, command, args, &mut self.more);
         }
+        let is_wide = matches!(plan, Plan::Wide);
         let teller = Teller::new(server, self.desk.worker, Some(seat.client.id));
         let turn = Turn {
             worker: self.desk.worker,
@@ -349,10 +359,10 @@ impl Engine<'_> {
             self.desk.figures.parked_busy.add(1);
             return Served::Parked(Wait::Shard);
         };
-        if unit.gates().closed(gates_for(command, seat.session)) {
-            self.desk.figures.parked_gate.add(1);
-            return Served::Parked(Wait::Gate);
+        if let Some(wait) = kept_back(server, &self.desk, seat.session, command, unit.gates()) {
+            return Served::Parked(wait);
         }
+        let before = is_wide.then(|| seat.reply.mark());
         let ran = execute::run(&mut AdminCall {
             args,
             command,
@@ -375,16 +385,29 @@ impl Engine<'_> {
         if !self.desk.unsaid.is_empty() {
             self.say_unsaid(seat, server, args);
         }
+        self.desk.has_letters |= teller.has_own();
         if done.dirty > 0 {
             server.changes.add(self.desk.worker, done.dirty);
+            if let Some(mark) = before
+                && self.save_after_flush(seat, server, command)
+            {
+                seat.reply.truncate_to(mark);
+                return Served::Parked(Wait::Job);
+            }
         }
-        self.desk.has_letters |= teller.has_own();
+        self.served(seat, command, &ran)
+    }
+
+    /// What a run means for its request.
+    #[inline]
+    fn served(&mut self, seat: &mut Seat<'_>, command: &Command, ran: &Ran) -> Served {
         match ran {
             Ran::Answered => Served::Answered,
             Ran::Busy => {
                 self.desk.figures.parked_busy.add(1);
                 Served::Parked(Wait::Shard)
             }
+            Ran::Awaits => Served::Parked(Wait::Job),
             Ran::Blocks(_) if seat.session.blocked.is_some() => Served::Parked(Wait::Key),
             Ran::Blocks(_) => {
                 self.refuse(seat, Some(command), &CommandError::Refused);
@@ -429,7 +452,7 @@ impl Engine<'_> {
             self.desk.figures.parked_gate.add(1);
             return Served::Parked(Wait::Gate);
         }
-        execute::run(&mut AdminCall {
+        let ran = execute::run(&mut AdminCall {
             args,
             command,
             lone_key: None,
@@ -441,7 +464,32 @@ impl Engine<'_> {
             session: &mut *seat.session,
             client: seat.client,
         });
-        Served::Answered
+        match ran {
+            Ran::Awaits => Served::Parked(Wait::Job),
+            _ => Served::Answered,
+        }
+    }
+
+    /// What a command that held everything means for the file: FLUSHALL empties it, too. Whether the
+    /// command's answer is to wait for that.
+    #[cold]
+    fn save_after_flush(
+        &mut self,
+        seat: &mut Seat<'_>,
+        server: &Arc<Server>,
+        command: &Command,
+    ) -> bool {
+        if command.spec.name != "flushall" {
+            return false;
+        }
+        let turn = Turn::new(self.desk.worker, 0, self.desk.clock_ms, &mut self.scratch);
+        let mut unit = server
+            .store
+            .begin(Plan::OneByOne, turn)
+            .expect("a unit that holds nothing is never refused");
+        let job = server.save_after_flush(&mut unit, &self.desk.live.save_points);
+        seat.session.awaits = job.map(Awaited::Aftermath);
+        seat.session.awaits.is_some()
     }
 
     /// D2.
@@ -465,7 +513,12 @@ impl Engine<'_> {
 
     /// Answers with an error before the command has run.
     #[cold]
-    fn refuse(&mut self, seat: &mut Seat<'_>, command: Option<&Command>, error: &CommandError) {
+    pub(crate) fn refuse(
+        &mut self,
+        seat: &mut Seat<'_>,
+        command: Option<&Command>,
+        error: &CommandError,
+    ) {
         let text = error.text();
         if let Some(command) = command {
             self.desk.figures.command(command.id).rejected.add(1);
@@ -490,56 +543,40 @@ impl Engine<'_> {
         self.desk.figures.error_replies.add(1);
         self.desk.statistics.count_error(text);
     }
-
-    /// There is no such command, or no such subcommand.
-    #[cold]
-    fn unknown(&mut self, seat: &mut Seat<'_>, server: &Arc<Server>, args: Args<'_>) -> Served {
-        let name = args.get(0);
-        if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
-            warn_of_attack(&seat.client.peer, self.desk.monotonic_ms);
-            return Served::Broken;
-        }
-        let text = match server.commands.find(name) {
-            Some(container) if args.len() > 1 => {
-                let sub = lossy(args.get(1), 128);
-                let container = container.spec.name.to_uppercase();
-                format!("ERR unknown subcommand '{sub}'. Try {container} HELP.")
-            }
-            Some(container) => return self.refuse_arity(seat, container),
-            None => {
-                let mut words = String::new();
-                for word in args.skip(1) {
-                    if words.len() >= 128 {
-                        break;
-                    }
-                    let room = 128 - words.len();
-                    words.push_str(&format!("'{}' ", lossy(word, room)));
-                }
-                let name = lossy(name, 128);
-                format!("ERR unknown command '{name}', with args beginning with: {words}")
-            }
-        };
-        self.refuse(seat, None, &CommandError::Text(text.into()));
-        Served::Answered
-    }
-
-    fn refuse_arity(&mut self, seat: &mut Seat<'_>, command: &Command) -> Served {
-        self.refuse(seat, Some(command), &wrong_arity(command));
-        Served::Answered
-    }
 }
 
-fn wrong_arity(command: &Command) -> CommandError {
-    let text = format!(
-        "ERR wrong number of arguments for '{}' command",
-        command.full_name
-    );
-    CommandError::Text(text.into())
+/// What keeps a command back that has its locks already: then it comes again.
+#[inline]
+fn kept_back(
+    server: &Server,
+    desk: &Desk,
+    session: &Session,
+    command: &Command,
+    gates: Gates,
+) -> Option<Wait> {
+    let mine = gates_for(command, session);
+    if !gates.closed(mine | REFUSING) {
+        return None;
+    }
+    if gates.closed(mine) {
+        desk.figures.parked_gate.add(1);
+        return Some(Wait::Gate);
+    }
+    // It was not refused when it was looked at, before its locks: it is looked at again.
+    refusal(server, &desk.live, session, command, gates).map(|_| Wait::Shard)
 }
 
-/// The beginning of a word as text.
-fn lossy(word: &[u8], bytes_max: usize) -> String {
-    String::from_utf8_lossy(&word[..word.len().min(bytes_max)]).into_owned()
+/// What closed gates mean for a command.
+#[cold]
+fn refusal(
+    server: &Server,
+    live: &Live,
+    session: &Session,
+    command: &Command,
+    gates: Gates,
+) -> Option<Refusal> {
+    let queued = session.multi.as_ref().map_or(0, |multi| multi.flags);
+    Refusal::of(server, live, gates, command, queued)
 }
 
 /// Which gates stop a command.
@@ -551,25 +588,10 @@ fn gates_for(command: &Command, session: &Session) -> u64 {
     };
     let writes = (Flags::WRITE.0 | Flags::MAY_REPLICATE.0) & (command.spec.flags.0 | queued) != 0;
     if writes {
-        Gates::PAUSE_ALL | Gates::PAUSE_WRITES
+        Gates::PAUSE_ALL | Gates::PAUSE_WRITES | Gates::STOPPING
     } else {
         Gates::PAUSE_ALL
     }
-}
-
-/// Somebody's browser is being used against us; said once a minute at most.
-fn warn_of_attack(peer: &io::Address, monotonic_ms: i64) {
-    static LAST_MS: AtomicI64 = AtomicI64::new(i64::MIN);
-    let last = LAST_MS.load(Ordering::Relaxed);
-    if monotonic_ms.saturating_sub(last) < 60_000 {
-        return;
-    }
-    LAST_MS.store(monotonic_ms, Ordering::Relaxed);
-    log::warning(format_args!(
-        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands \
-         to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to \
-         compromise your Redis instance. Connection from {peer} aborted."
-    ));
 }
 
 #[cfg(test)]

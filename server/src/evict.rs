@@ -134,7 +134,7 @@ impl Engine<'_> {
             return Room::None;
         };
         let gates = server.store.gates(self.desk.clock_ms);
-        if gates.closed(Gates::PAUSES | Gates::READ_ONLY) {
+        if gates.closed(Gates::STILL | Gates::READ_ONLY) {
             return Room::Enough;
         }
         let limits = EvictionLimits {

@@ -54,6 +54,8 @@ pub(crate) enum Ran {
     Busy,
     /// It has found nothing and waits: nothing was done or said.
     Blocks(Box<Block>),
+    /// It has begun something and answers when that is over (`Session::awaits`): nothing was said.
+    Awaits,
 }
 
 /// Runs the command that `call` names.
@@ -73,6 +75,11 @@ pub(crate) fn run(call: &mut AdminCall<'_, '_>) -> Ran {
         remember(call);
     }
     match result {
+        Ok(()) if call.session.awaits.is_some() => {
+            note_request(call, command);
+            conclude(call, began);
+            return Ran::Awaits;
+        }
         Ok(()) => {}
         Err(CommandError::Busy) => {
             call.reply.truncate_to(mark);

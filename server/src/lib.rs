@@ -7,11 +7,13 @@
 //! | `connection.rs`, `session.rs` | one connection's bytes; what its client has agreed upon |
 //! | `clients.rs`, `mailbox.rs` | clients as other threads see them; what workers tell each other |
 //! | `table.rs` | the joined command table |
-//! | `dispatch.rs`, `plan.rs`, `execute.rs` | a request becomes a command; its locks; its run |
+//! | `dispatch.rs`, `unknown.rs` | a request becomes a command, or an error |
+//! | `plan.rs`, `execute.rs` | its locks; its run |
 //! | `admin/` | rows and handlers about the server itself |
 //! | `live.rs`, `config/` | the configuration as workers read it; the table of parameters |
 //! | `info/`, `balance.rs` | INFO's text; where the memory goes |
 //! | `stats.rs`, `slowlog.rs`, `latency.rs`, `monitor.rs` | what is counted and told |
+//! | `persistence/` | data files: saves, their figures, what they forbid |
 //! | `listen.rs`, `shutdown.rs` | the way in, the way out |
 //!
 //! **Invariant:** a client belongs to one worker; others reach it through its state word and the
@@ -39,6 +41,7 @@ pub mod live;
 pub mod log;
 pub mod mailbox;
 pub mod monitor;
+pub mod persistence;
 pub mod plan;
 pub mod pubsub;
 pub mod run;
@@ -49,6 +52,7 @@ pub mod slowlog;
 pub mod stats;
 pub mod table;
 pub mod tracking;
+mod unknown;
 pub mod version;
 pub mod worker;
 

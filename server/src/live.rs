@@ -9,7 +9,8 @@
 
 use std::time::Duration;
 
-use store::{EventClass, EvictionPolicy, Lazy};
+use crate::persistence::SavePoint;
+use store::{AccessPolicy, EventClass, EvictionOrder, EvictionPolicy, Lazy};
 
 /// `client-output-buffer-limit` of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,6 +156,12 @@ pub struct Live {
     pub enable_debug_command: Protected,
     /// `enable-module-command`.
     pub enable_module_command: Protected,
+    /// `save`: a background save begins once one of these is met.
+    pub save_points: Box<[SavePoint]>,
+    /// `stop-writes-on-bgsave-error`.
+    pub stops_writes_on_save_error: bool,
+    /// `key-load-delay`, µs a key; for tests.
+    pub key_load_delay_us: i64,
     /// `shutdown-timeout`.
     pub shutdown_timeout: Duration,
     /// `busy-reply-threshold`, ms.
@@ -171,6 +178,19 @@ pub struct Live {
 const CONNECTIONS_PER_RUN: usize = 200;
 
 impl Live {
+    /// How access clocks run.
+    #[must_use]
+    pub fn access_policy(&self) -> AccessPolicy {
+        match self.maxmemory_policy.map(|policy| policy.order) {
+            Some(EvictionOrder::Lfu) => AccessPolicy::Lfu {
+                log_factor: self.settings.lfu_log_factor,
+                decay_minutes: self.settings.lfu_decay_minutes,
+            },
+            Some(EvictionOrder::Lrm) => AccessPolicy::Lrm,
+            _ => AccessPolicy::Lru,
+        }
+    }
+
     /// How often the timers of a worker with so many connections run in a second.
     #[must_use]
     pub fn hz_for(&self, connections: usize) -> u32 {
@@ -241,6 +261,11 @@ impl Default for Live {
             latency_tracking: true,
             enable_debug_command: Protected::No,
             enable_module_command: Protected::No,
+            save_points: [(3600, 1), (300, 100), (60, 10_000)]
+                .map(|(seconds, changes)| SavePoint { seconds, changes })
+                .into(),
+            stops_writes_on_save_error: true,
+            key_load_delay_us: 0,
             shutdown_timeout: Duration::from_secs(10),
             busy_reply_threshold_ms: 5_000,
             events: EventsWanted::default(),

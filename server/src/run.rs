@@ -1,6 +1,7 @@
 //! Starts the workers' threads and waits for their end.
 //!
 //!   start ─▶ worker 0 opens the listeners, says whether it could ─▶ Running ─▶ wait ─▶ exit code
+//!                                                                     └ Server::load, on a thread of its own
 //!
 //! **Invariant:** `start` returns an error only when no thread is left running.
 
@@ -42,6 +43,8 @@ pub fn start_with<D: Driver>(
         server: server.clone(),
         threads: Vec::new(),
     };
+    // Before anybody can come: whoever starts us has `Server::load` called next.
+    server.close_for_loading();
     let (said, says) = mpsc::channel();
     for index in 0..server.start.workers {
         let (server, driver, said) = (server.clone(), driver.clone(), said.clone());
@@ -96,8 +99,8 @@ impl Running {
     /// Serves until somebody asks for the end; then sees it through. Gives the exit code.
     pub fn wait(self) -> i32 {
         loop {
-            let options = self.server.stop.wait_for_request();
-            if shutdown::run(&self.server, options) {
+            let attempt = self.server.stop.wait_for_request();
+            if shutdown::run(&self.server, attempt) {
                 break;
             }
         }

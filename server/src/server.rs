@@ -8,6 +8,7 @@
 //!           ├─ mailboxes        one FIFO a worker
 //!           ├─ pubsub, tracking who hears which channel, who is told of changed keys
 //!           ├─ monitors, slowlog, latency
+//!           ├─ persistence      data files: the job that runs, what the last one gave
 //!           └─ stop             the way out
 //!
 //! Everything in here is either immutable, an atomic, or behind a leaf lock that is held for a few
@@ -18,8 +19,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use os::disk::{Disk, Simulated};
 use parking_lot::Mutex;
-use store::{AccessPolicy, EvictionOrder, Store};
+use store::Store;
 
 use crate::blocking::Blockings;
 use crate::clients::{Client, Clients};
@@ -31,6 +33,7 @@ use crate::listen::Listening;
 use crate::live::Live;
 use crate::mailbox::{Letter, Mailbox};
 use crate::monitor::Monitors;
+use crate::persistence::{self, Persistence};
 use crate::pubsub::{Outbox, PubSub};
 use crate::shutdown::Stop;
 use crate::slowlog::Slowlog;
@@ -87,6 +90,8 @@ pub struct Server {
     pub large_replies: Slowlog,
     /// LATENCY.
     pub latency: LatencyMonitor,
+    /// Data files.
+    pub persistence: Persistence,
     /// Whether and how the server stops.
     pub stop: Stop,
     /// What worker 0 samples ten times a second.
@@ -128,12 +133,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that nobody serves yet.
+    /// A server that nobody serves yet, with data files in memory.
     ///
     /// # Errors
     /// When `rename-command` names what is not there.
     pub fn new(start: Start, live: Live) -> Result<Arc<Server>, RenameError> {
-        Server::build(start, Config::new(), live)
+        let disk = Disk::Simulated(Simulated::new());
+        Server::build(start, Config::new(), live, disk)
     }
 
     /// The same from a whole configuration.
@@ -141,15 +147,33 @@ impl Server {
     /// # Errors
     /// When `rename-command` names what is not there.
     pub fn with_config(start: Start, config: Config) -> Result<Arc<Server>, RenameError> {
-        let live = config.live();
-        Server::build(start, config, live)
+        Server::with_config_on(start, config, Disk::Real)
     }
 
-    fn build(start: Start, config: Config, live: Live) -> Result<Arc<Server>, RenameError> {
+    /// The same with data files on this disk.
+    ///
+    /// # Errors
+    /// When `rename-command` names what is not there.
+    pub fn with_config_on(
+        start: Start,
+        config: Config,
+        disk: Disk,
+    ) -> Result<Arc<Server>, RenameError> {
+        let live = config.live();
+        Server::build(start, config, live, disk)
+    }
+
+    fn build(
+        start: Start,
+        config: Config,
+        live: Live,
+        disk: Disk,
+    ) -> Result<Arc<Server>, RenameError> {
+        let started_unix_ms = os::clock::wall_ms();
         let commands = CommandTable::new(&start.renames)?;
         let options = store::Options {
             databases: live.settings.databases,
-            workers: start.workers,
+            workers: start.workers + persistence::LANES,
             seed: start.seed,
         };
         let server = Server {
@@ -165,12 +189,13 @@ impl Server {
             large_replies: Slowlog::default(),
             evicting_clients: Mutex::default(),
             latency: LatencyMonitor::default(),
+            persistence: Persistence::new(disk, start.workers, started_unix_ms),
             stop: Stop::default(),
             rates: Mutex::new(Rates::default()),
             listening: Mutex::new(Listening::default()),
             relisten: AtomicBool::new(false),
             addresses: Mutex::new(Vec::new()),
-            started_unix_ms: os::clock::wall_ms(),
+            started_unix_ms,
             changes: Changes::new(start.workers),
             watching_clients: AtomicU32::new(0),
             blocked_clients: AtomicU32::new(0),
@@ -202,15 +227,7 @@ impl Server {
     pub fn set_live(&self, mut live: Live) {
         // Relaxed: a switch by itself.
         live.settings.limits.list_plain_bytes = self.list_plain_bytes.load(Ordering::Relaxed);
-        self.store
-            .set_access_policy(match live.maxmemory_policy.map(|policy| policy.order) {
-                Some(EvictionOrder::Lfu) => AccessPolicy::Lfu {
-                    log_factor: live.settings.lfu_log_factor,
-                    decay_minutes: live.settings.lfu_decay_minutes,
-                },
-                Some(EvictionOrder::Lrm) => AccessPolicy::Lrm,
-                _ => AccessPolicy::Lru,
-            });
+        self.store.set_access_policy(live.access_policy());
         self.store.set_lazy(live.lazy);
         self.slowlog.set_len_max(live.slowlog_len_max);
         self.large_requests.set_len_max(live.large_requests_len_max);
@@ -219,6 +236,12 @@ impl Server {
         self.tracking.set_keys_max(live.tracking_keys_max);
         self.tracking
             .limit(self, &Outbox::of_nobody(&self.mailboxes));
+        if let Some(loading) = self.persistence.loading() {
+            // Relaxed: the delay stands for itself.
+            loading
+                .delay_us
+                .store(live.key_load_delay_us, Ordering::Relaxed);
+        }
         self.live.store(Arc::new(live));
     }
 
@@ -234,6 +257,7 @@ impl Server {
         self.statistics.store(Arc::new(fresh));
         self.store.reset_stats();
         self.exceeded.reset();
+        self.persistence.reset_statistics();
         *self.rates.lock() = Rates::default();
     }
 

@@ -6,10 +6,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use persist::Job;
 use resp::OwnedArgs;
 use store::Watcher;
 
 use crate::blocking::Blocked;
+use crate::shutdown::Stop;
 use crate::table::CommandId;
 use crate::tracking::Mode;
 
@@ -49,6 +51,32 @@ pub struct Multi {
     pub flags: u32,
 }
 
+/// What a command has begun and answers when it is over.
+#[derive(Debug)]
+pub enum Awaited {
+    /// SAVE: `OK`, or that it failed.
+    Save(Arc<Job>),
+    /// A save behind something that has been done whatever becomes of the file: `OK`.
+    Aftermath(Arc<Job>),
+    /// SHUTDOWN: its connection closes, unless this try to stop is taken back.
+    Stop(u64),
+}
+
+impl Awaited {
+    /// What is answered, once it is over.
+    pub(crate) fn answer(&self, stop: &Stop) -> Option<Result<(), &'static str>> {
+        match self {
+            Awaited::Save(job) => job
+                .outcome()
+                .map(|done| if done { Ok(()) } else { Err("ERR") }),
+            Awaited::Aftermath(job) => job.outcome().map(|_| Ok(())),
+            Awaited::Stop(attempt) => stop
+                .has_ended(*attempt)
+                .then_some(Err("ERR Errors trying to SHUTDOWN. Check logs.")),
+        }
+    }
+}
+
 /// One client's state.
 #[derive(Debug)]
 pub struct Session {
@@ -79,6 +107,8 @@ pub struct Session {
     /// A wait that was ended so that the command runs anew (`Letter::Again`): its words and its time
     /// stay what they were.
     pub again: Option<Arc<Blocked>>,
+    /// What a command that has begun waits for before it answers (SAVE, FLUSHALL, SHUTDOWN).
+    pub awaits: Option<Awaited>,
     /// MONITOR.
     pub monitor: bool,
     /// CLIENT TRACKING.
@@ -107,6 +137,7 @@ impl Session {
             capa_redirect: false,
             blocked: None,
             again: None,
+            awaits: None,
             monitor: false,
             tracking: None,
             is_subscriber: false,

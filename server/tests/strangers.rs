@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use io::Address;
 use io::sim::{Net, SimLoop, Weather};
+use os::disk::{Disk, Simulated};
 use server::config::Config;
 use server::listen::{Listening, Wanted};
 use server::worker::Worker;
@@ -31,7 +32,8 @@ fn make(config: &str) -> Arc<Server> {
         run_id: "0".repeat(40),
         port: 0,
     };
-    let server = Server::with_config(start, config).expect("nothing is renamed");
+    let server = Server::with_config_on(start, config, Disk::Simulated(Simulated::new()))
+        .expect("nothing is renamed");
     let wanted = [HERE, ELSEWHERE].map(|at| Wanted {
         at: io::ListenAt::Tcp(address(at)),
         optional: false,

@@ -321,7 +321,7 @@ impl Unit<'_> {
         db: u32,
         bytes: &[u8],
     ) -> Fate {
-        if self.gates().closed(Gates::PAUSES | Gates::READ_ONLY) {
+        if self.gates().closed(Gates::STILL | Gates::READ_ONLY) {
             return Fate::Forbidden;
         }
         let key = self.store().key(bytes);

@@ -52,7 +52,7 @@ impl Store {
             || self
                 .gates
                 .read(turn.clock_ms)
-                .closed(Gates::PAUSES | Gates::READ_ONLY)
+                .closed(Gates::STILL | Gates::READ_ONLY)
         {
             return cycle;
         }

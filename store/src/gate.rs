@@ -32,11 +32,16 @@ impl Gates {
     pub const PAUSE_WRITES: u64 = 1 << 4;
     /// CLIENT PAUSE ALL.
     pub const PAUSE_ALL: u64 = 1 << 5;
+    /// The server stops: what changes data waits, so that nothing is acknowledged that the last save
+    /// does not hold.
+    pub const STOPPING: u64 = 1 << 6;
     /// No gate is closed.
     pub(crate) const OPEN: Gates = Gates(0);
 
     /// Both pauses.
     pub const PAUSES: u64 = Self::PAUSE_WRITES | Self::PAUSE_ALL;
+    /// What forbids the server's own changes (expiry, eviction): pauses, a stop, a loading.
+    pub const STILL: u64 = Self::PAUSES | Self::STOPPING | Self::LOADING;
 
     /// Whether any of `gates` is closed.
     #[inline]

@@ -8,6 +8,7 @@
 
 use collections::table::{FrozenChunk, Snapshot};
 
+use crate::counts::DbSize;
 use crate::entry::{Entry, EntryRef};
 use crate::shard::Held;
 use crate::store::Store;
@@ -19,6 +20,8 @@ pub struct Cut {
     log_number: u64,
     /// Last database first; only what is not empty.
     tables: Vec<(u32, Snapshot<Entry>)>,
+    /// What the databases held at the cut, by number; those behind the last one with keys held nothing.
+    sizes: Vec<DbSize>,
 }
 
 impl Cut {
@@ -26,10 +29,13 @@ impl Cut {
     pub(crate) fn take(store: &Store, held: &mut Held<'_>, time_ms: i64) -> Cut {
         let mut tables = Vec::new();
         held.for_each(|_, _, data| tables.extend(data.tables.cut()));
+        let databases = tables.iter().map(|(db, _)| db + 1).max().unwrap_or(0);
+        let sizes = (0..databases).map(|db| store.db_size(db, time_ms));
         Cut {
             time_ms,
             log_number: store.log.next_number() - 1,
             tables,
+            sizes: sizes.collect(),
         }
     }
 
@@ -53,10 +59,29 @@ impl Cut {
         self.log_number
     }
 
-    /// How many keys a database has, those included that had expired.
+    /// How many keys a database has that have not been taken out, those included that had expired.
     #[must_use]
     pub fn keys(&self, db: u32) -> u64 {
         self.of(db).map(|table| table.len() as u64).sum()
+    }
+
+    /// What a database held at the cut, from counters.
+    #[must_use]
+    pub fn size(&self, db: u32) -> DbSize {
+        self.sizes.get(db as usize).copied().unwrap_or_default()
+    }
+
+    /// The same for all databases together; times to live are not averaged.
+    #[must_use]
+    pub fn total(&self) -> DbSize {
+        self.sizes
+            .iter()
+            .fold(DbSize::default(), |sum, size| DbSize {
+                keys: sum.keys + size.keys,
+                deadlines: sum.deadlines + size.deadlines,
+                average_ttl_ms: 0,
+                part_deadlines: sum.part_deadlines + size.part_deadlines,
+            })
     }
 
     fn of(&self, db: u32) -> impl Iterator<Item = &Snapshot<Entry>> {
@@ -103,6 +128,18 @@ impl Part {
     #[must_use]
     pub fn db(&self) -> u32 {
         self.db
+    }
+
+    /// How many entries it has, those included that had expired.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chunk.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chunk.is_empty()
     }
 
     /// The entries that had not expired at the cut.

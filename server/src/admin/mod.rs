@@ -40,6 +40,7 @@ mod module;
 mod monitor;
 pub(crate) mod pubsub;
 mod replication;
+mod save;
 mod shutdown;
 mod slowlog;
 mod time;
@@ -140,6 +141,7 @@ pub fn table() -> &'static [&'static [&'static CommandSpec<Handler>]] {
         monitor::ROWS,
         pubsub::ROWS,
         replication::ROWS,
+        save::ROWS,
         shutdown::ROWS,
         slowlog::ROWS,
         time::ROWS,

@@ -1,4 +1,4 @@
-//! ROLE, WAIT, WAITAOF, REPLICAOF, FAILOVER, LASTSAVE: a server that has no replicas and is none.
+//! ROLE, WAIT, WAITAOF, REPLICAOF, FAILOVER: a server that has no replicas and is none.
 //!
 //! Replication is not built. What can be said truly without it is said in Redis's words, so that
 //! clients and dashboards that ask at connect find a primary without replicas; what would need it is
@@ -14,9 +14,8 @@ use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};
 
 use super::{AdminCall, Handler, timeout_end_ms};
 
-pub(super) const ROWS: &[&CommandSpec<Handler>] = &[
-    &FAILOVER, &LASTSAVE, &REPLICAOF, &ROLE, &SLAVEOF, &WAIT, &WAITAOF,
-];
+pub(super) const ROWS: &[&CommandSpec<Handler>] =
+    &[&FAILOVER, &REPLICAOF, &ROLE, &SLAVEOF, &WAIT, &WAITAOF];
 
 /// What most of these rows have in common.
 const BASE: CommandSpec<Handler> = CommandSpec {
@@ -68,26 +67,6 @@ fn failover(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     Err(CommandError::Fixed(
         "ERR FAILOVER requires connected replicas.",
     ))
-}
-
-/// LASTSAVE
-///
-/// Before the first save of a run this is when the server started, and none is built yet.
-const LASTSAVE: CommandSpec<Handler> = CommandSpec {
-    name: "lastsave",
-    arity: Arity::Exactly(1),
-    flags: Flags::LOADING.or(Flags::STALE).or(Flags::FAST),
-    acl: Acl::ADMIN.or(Acl::DANGEROUS).or(Acl::FAST),
-    summary: "Returns the Unix timestamp of the last successful save to disk.",
-    tips: &["nondeterministic_output"],
-    run: lastsave,
-    ..BASE
-};
-
-fn lastsave(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
-    call.reply
-        .int(call.server.started_unix_ms.div_euclid(1_000));
-    Ok(())
 }
 
 /// REPLICAOF NO ONE

@@ -5,13 +5,14 @@ use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};
 
 use super::{AdminCall, Handler};
 use crate::log;
+use crate::session::Awaited;
 use crate::shutdown::ShutdownOptions;
 
 pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&SHUTDOWN];
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [SAFE] [ABORT]
 ///
-/// The caller hears nothing more: its connection closes. ABORT excludes all other words, and comes
+/// The caller hears nothing more: its connection closes, unless the way out is taken back. ABORT excludes all other words, and comes
 /// too late when the workers have begun to close.
 const SHUTDOWN: CommandSpec<Handler> = CommandSpec {
     name: "shutdown",
@@ -62,8 +63,8 @@ fn wish<'w>(words: impl Iterator<Item = &'w [u8]>) -> Result<Wish, CommandError>
 fn shutdown(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     match wish(call.args.skip(1).iter())? {
         Wish::Stop(options) => {
-            call.server.stop.request(options);
-            call.session.close_after_reply = true;
+            let attempt = call.server.stop.request(options);
+            call.session.awaits = Some(Awaited::Stop(attempt));
         }
         Wish::Abort if call.server.stop.abort() => {
             log::notice("Shutdown manually aborted.");
@@ -99,6 +100,7 @@ mod tests {
             now: true,
             force: true,
             safe: true,
+            by_signal: false,
         };
         check("save now force safe", Some(Wish::Stop(all)));
         check("abort", Some(Wish::Abort));

@@ -126,9 +126,10 @@ fn exec(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     let mut behind: Option<Reply> = None;
     while let Some(queued) = multi.queue.pop_front() {
         let before = call.desk.unsaid.len();
+        let command = call.server.commands.command(queued.command);
         execute::run(&mut AdminCall {
             args: queued.args.as_args(),
-            command: call.server.commands.command(queued.command),
+            command,
             lone_key: None,
             unit: Some(&mut *unit),
             reply: behind.as_mut().unwrap_or(&mut *call.reply),
@@ -138,6 +139,10 @@ fn exec(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
             session: &mut *call.session,
             client: call.client,
         });
+        if command.spec.name == "flushall" {
+            call.server
+                .schedule_after_flush(&call.desk.live.save_points);
+        }
         if let Some(unsaid) = call.desk.unsaid.get_mut(before) {
             unsaid.args = Some(queued.args);
             let said = behind.replace(std::mem::take(&mut unsaid.then));

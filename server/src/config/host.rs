@@ -124,7 +124,7 @@ impl Host for Server {
     }
 
     fn is_loading(&self) -> bool {
-        false
+        self.persistence.loading().is_some()
     }
 }
 

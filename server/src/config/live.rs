@@ -1,8 +1,9 @@
 //! From the table to the plain fields that workers read.
 
 use super::row_of;
-use super::value::Value;
+use super::value::{Value, Word};
 use crate::live::{EventsWanted, Live, OutputLimit, Protected};
+use crate::persistence::SavePoint;
 use std::time::Duration;
 use store::{EvictionOrder, EvictionPolicy, Lazy};
 
@@ -71,6 +72,9 @@ pub(super) fn of(values: &[Value]) -> Live {
         latency_tracking: flag("latency-tracking"),
         enable_debug_command: protected("enable-debug-command"),
         enable_module_command: protected("enable-module-command"),
+        save_points: save_points(value("save")),
+        stops_writes_on_save_error: flag("stop-writes-on-bgsave-error"),
+        key_load_delay_us: signed("key-load-delay"),
         shutdown_timeout: Duration::from_secs(unsigned("shutdown-timeout")),
         busy_reply_threshold_ms: unsigned("busy-reply-threshold"),
         events: match value("notify-keyspace-events") {
@@ -168,6 +172,22 @@ fn output_limits(value: &Value) -> [OutputLimit; 3] {
         }),
         other => panic!("limits expected, not {other:?}"),
     }
+}
+
+/// Pairs of seconds and changes.
+fn save_points(value: &Value) -> Box<[SavePoint]> {
+    let Value::Words(words) = value else {
+        panic!("save points expected, not {value:?}");
+    };
+    let number = |word: &[u8]| {
+        let number = resp::number::parse_i64(word);
+        number.expect("its row takes numbers alone")
+    };
+    let point = |pair: &[Word]| SavePoint {
+        seconds: number(&pair[0]),
+        changes: u64::try_from(number(&pair[1])).expect("its row takes none below 0"),
+    };
+    words.chunks_exact(2).map(point).collect()
 }
 
 fn percentiles(value: &Value) -> Box<[f64]> {

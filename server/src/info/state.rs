@@ -3,6 +3,8 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use persist::load::Progress as Loading;
+use persist::{Kind, Progress};
 use sha2::{Digest, Sha256};
 use store::Gates;
 
@@ -60,30 +62,58 @@ pub(super) fn clients(page: &mut Page, view: &View<'_>) {
     page.field("paused_timeout_milliseconds", left_ms);
 }
 
-/// There are no files yet: nothing was saved, nothing is being saved, nothing has failed.
+/// Saves and loading; the append-only file has its own part.
 pub(super) fn persistence(page: &mut Page, view: &View<'_>) {
     let server = view.server;
+    let (persistence, figures) = (&server.persistence, &server.persistence.figures);
+    let job = persistence.jobs.current();
+    let of_job = |figure: fn(&Progress) -> &AtomicU64| {
+        let job = job.as_ref();
+        job.map_or(0, |job| figure(&job.progress).load(Relaxed))
+    };
+    let copied = job.as_ref().map_or(0, |job| server.copied_for(job));
+    let (keys, keys_total) = (of_job(|p| &p.keys), of_job(|p| &p.keys_total));
+    let saving = job.as_ref().filter(|job| job.kind() != Kind::Rewrite);
     page.field(
         "loading",
         u8::from(server.store.gates(view.now_ms).closed(Gates::LOADING)),
     );
     page.field("async_loading", 0);
-    page.field("current_cow_peak", 0);
-    page.field("current_cow_size", 0);
+    // Nothing that was copied is given back before the end.
+    page.field("current_cow_peak", copied);
+    page.field("current_cow_size", copied);
     page.field("current_cow_size_age", 0);
-    page.field("current_fork_perc", "0.00");
-    page.field("current_save_keys_processed", 0);
-    page.field("current_save_keys_total", 0);
-    page.field("rdb_changes_since_last_save", server.changes.total());
-    page.field("rdb_bgsave_in_progress", 0);
-    page.field("rdb_last_save_time", server.started_unix_ms / 1_000);
-    page.field("rdb_last_bgsave_status", "ok");
-    page.field("rdb_last_bgsave_time_sec", -1);
-    page.field("rdb_current_bgsave_time_sec", -1);
-    page.field("rdb_saves", 0);
-    page.field("rdb_last_cow_size", 0);
-    page.field("rdb_last_load_keys_expired", 0);
-    page.field("rdb_last_load_keys_loaded", 0);
+    let share = keys as f64 * 100.0 / keys_total.max(1) as f64;
+    page.field("current_fork_perc", format_args!("{:.2}", share.min(100.0)));
+    page.field("current_save_keys_processed", keys);
+    page.field("current_save_keys_total", keys_total);
+    let dirty = persistence.dirty(&server.changes);
+    page.field("rdb_changes_since_last_save", dirty);
+    page.field("rdb_bgsave_in_progress", u8::from(saving.is_some()));
+    page.field("rdb_last_save_time", figures.last_save_unix_s.load(Relaxed));
+    let status = |ok: bool| if ok { "ok" } else { "err" };
+    page.field(
+        "rdb_last_bgsave_status",
+        status(figures.last_ok.load(Relaxed)),
+    );
+    page.field(
+        "rdb_last_bgsave_time_sec",
+        figures.last_took_s.load(Relaxed),
+    );
+    let seconds = saving.map_or(-1, |job| {
+        i64::try_from(job.progress.began.elapsed().as_secs()).unwrap_or(i64::MAX)
+    });
+    page.field("rdb_current_bgsave_time_sec", seconds);
+    page.field("rdb_saves", figures.saves.load(Relaxed));
+    page.field("rdb_last_cow_size", figures.last_copied.load(Relaxed));
+    page.field(
+        "rdb_last_load_keys_expired",
+        figures.keys_expired.load(Relaxed),
+    );
+    page.field(
+        "rdb_last_load_keys_loaded",
+        figures.keys_loaded.load(Relaxed),
+    );
     page.field("aof_enabled", 0);
     page.field("aof_rewrite_in_progress", 0);
     page.field("aof_rewrite_scheduled", 0);
@@ -97,6 +127,33 @@ pub(super) fn persistence(page: &mut Page, view: &View<'_>) {
     page.field("module_fork_in_progress", 0);
     page.field("module_fork_last_cow_size", 0);
     page.field("slot_migration_fork_in_progress", 0);
+    if let Some(loading) = persistence.loading() {
+        self::loading(page, &loading);
+    }
+}
+
+/// How far a loading is.
+fn loading(page: &mut Page, loading: &Loading) {
+    let (bytes, total) = (
+        loading.bytes.load(Relaxed),
+        loading.bytes_total.load(Relaxed),
+    );
+    let elapsed_s = loading.began.elapsed().as_secs();
+    // Without bytes nobody knows; one second is what Redis says then.
+    let eta_s = match bytes {
+        0 => 1,
+        _ => elapsed_s.saturating_mul(total.saturating_sub(bytes)) / bytes,
+    };
+    page.field("loading_start_time", loading.began_unix_s);
+    page.field("loading_total_bytes", total);
+    page.field(
+        "loading_rdb_used_mem",
+        loading.file_used_bytes.load(Relaxed),
+    );
+    page.field("loading_loaded_bytes", bytes);
+    let share = bytes as f64 * 100.0 / total.max(1) as f64;
+    page.field("loading_loaded_perc", format_args!("{share:.2}"));
+    page.field("loading_eta_seconds", eta_s);
 }
 
 pub(super) fn threads(page: &mut Page, view: &View<'_>) {

@@ -1,5 +1,7 @@
 //! The section Stats.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::{Page, View};
 use crate::pubsub::Kind;
 use crate::stats::{Rates, Totals};
@@ -76,11 +78,12 @@ fn keys(page: &mut Page, view: &View<'_>, totals: &Totals) {
     page.field("pubsub_channels", pubsub.count(Kind::Channel));
     page.field("pubsub_patterns", pubsub.count(Kind::Pattern));
     page.field("pubsubshard_channels", pubsub.count(Kind::Shard));
+    let figures = &view.server.persistence.figures;
+    page.field("latest_fork_usec", figures.cut_us.load(Relaxed));
+    page.field("total_forks", figures.cuts.load(Relaxed));
     zeros(
         page,
         &[
-            "latest_fork_usec",
-            "total_forks",
             "migrate_cached_sockets",
             "slave_expires_tracked_keys",
             "active_defrag_hits",

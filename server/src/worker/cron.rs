@@ -5,11 +5,13 @@
 use std::sync::atomic::Ordering;
 
 use io::{Close, Driver};
-use store::{CycleLimits, Gates, Turn};
+use persist::Kind;
+use store::{Busy, CycleLimits, Gates, Plan, Turn};
 
 use super::Worker;
 use crate::blocking;
 use crate::log;
+use crate::persistence::NotBegun;
 use crate::pubsub::{Outbox, Teller};
 
 /// Connections looked at in one run, at least.
@@ -26,6 +28,8 @@ pub(super) struct Cron {
     /// The next place to look at.
     cursor: usize,
     next_sample_ms: i64,
+    /// When a word about a loading is due.
+    next_word_ms: i64,
 }
 
 impl<D: Driver> Worker<'_, D> {
@@ -49,6 +53,11 @@ impl<D: Driver> Worker<'_, D> {
             if now_ms >= self.cron.next_sample_ms {
                 self.cron.next_sample_ms = now_ms + 100;
                 self.sample_rates();
+                self.begin_due_save();
+            }
+            if now_ms >= self.cron.next_word_ms {
+                self.cron.next_word_ms = now_ms + 5_000;
+                server.tell_loading();
             }
         }
     }
@@ -91,7 +100,7 @@ impl<D: Driver> Worker<'_, D> {
     fn expire(&mut self, hz: u64) {
         // During a pause nothing may change, expiry included.
         let now_ms = self.engine.desk.clock_ms;
-        if self.engine.server.store.gates(now_ms).closed(Gates::PAUSES) {
+        if self.engine.server.store.gates(now_ms).closed(Gates::STILL) {
             return;
         }
         let effort = u64::from(self.engine.desk.live.active_expire_effort.clamp(1, 10)) - 1;
@@ -130,6 +139,28 @@ impl<D: Driver> Worker<'_, D> {
                 .server
                 .latency
                 .enter("expire-cycle", unix_s, took_ms);
+        }
+    }
+
+    /// Begins the save that is scheduled, or that a save point asks for; if it cannot be now, next time.
+    fn begin_due_save(&mut self) {
+        let server = self.engine.server;
+        let desk = &self.engine.desk;
+        if !server.wants_save(&desk.live.save_points) {
+            return;
+        }
+        let turn = Turn::new(desk.worker, 0, desk.clock_ms, &mut self.engine.scratch);
+        let begun = server
+            .store
+            .begin(Plan::OneByOne, turn)
+            .map_err(|Busy| NotBegun::Busy)
+            .and_then(|mut unit| server.begin_save(&mut unit, Kind::Background));
+        match begun {
+            Ok(_) | Err(NotBegun::Refused) => {
+                // Relaxed: the timers' own switch.
+                server.persistence.scheduled.store(false, Ordering::Relaxed);
+            }
+            Err(NotBegun::Busy | NotBegun::Running(_)) => {}
         }
     }
 

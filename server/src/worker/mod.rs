@@ -54,6 +54,9 @@ const BUSY_TURNS: u32 = 64;
 const GATE_PAUSE_MIN: Duration = Duration::from_millis(1);
 const GATE_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often a connection that waits for a job is looked at, if nobody wakes it before.
+const JOB_PAUSE: Duration = Duration::from_millis(50);
+
 /// One worker.
 #[derive(Debug)]
 pub struct Worker<'w, D> {
@@ -252,6 +255,7 @@ impl<'w, D: Driver> Worker<'w, D> {
                 Some(Wait::Shard) if tries < BUSY_TURNS => return Duration::ZERO,
                 Some(Wait::Shard) => BUSY_PAUSE,
                 Some(Wait::Gate) => self.until_gate_opens(),
+                Some(Wait::Job) => JOB_PAUSE,
                 Some(Wait::Key) | None => continue,
             });
         }

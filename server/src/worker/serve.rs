@@ -19,11 +19,12 @@ use store::Spot;
 use super::Worker;
 use crate::clients::Claim;
 use crate::connection::{Connection, Wait};
-use crate::dispatch::{Seat, Served};
+use crate::dispatch::{Engine, Seat, Served};
 use crate::input::{BATCH_MAX, Behind, Cut, Input};
 use crate::log;
 use crate::plan::KeyShape;
 use crate::server::Server;
+use crate::session::ReplyMode;
 
 /// Keys touched ahead at a time.
 const KEYS_AHEAD: usize = BATCH_MAX;
@@ -38,12 +39,23 @@ impl<D: Driver> Worker<'_, D> {
             let Some(connection) = &mut self.connections[place] else {
                 continue;
             };
-            // Whoever waits for a key is in another list.
-            if matches!(connection.parked, None | Some(Wait::Key)) {
+            let Some(wait) = connection.parked else {
                 continue;
+            };
+            match wait {
+                // Whoever waits for a key is in another list.
+                Wait::Key => continue,
+                Wait::Job if !answer_awaited(&self.engine, connection) => {
+                    self.parked.push(place);
+                    continue;
+                }
+                Wait::Shard | Wait::Gate | Wait::Job => {}
             }
             connection.parked = None;
             self.ready.push_back(place);
+            if wait == Wait::Job {
+                self.mark_dirty(place);
+            }
         }
     }
 
@@ -333,6 +345,38 @@ impl<D: Driver> Worker<'_, D> {
             self.mark_dirty(place);
         }
     }
+}
+
+/// Answers the command that waited for something, if that is over; otherwise nothing happens.
+fn answer_awaited(engine: &Engine<'_>, connection: &mut Connection) -> bool {
+    let session = &mut connection.session;
+    let Some(answer) = session
+        .awaits
+        .as_ref()
+        .map_or(Some(Ok(())), |awaited| awaited.answer(&engine.server.stop))
+    else {
+        return false;
+    };
+    session.awaits = None;
+    let silent = session.reply_mode != ReplyMode::On;
+    if session.reply_mode == ReplyMode::SkipNext {
+        session.reply_mode = ReplyMode::On;
+    }
+    match answer {
+        _ if silent => {}
+        Ok(()) => connection.reply.ok(),
+        Err(text) => {
+            connection.reply.error(text.as_bytes());
+            engine.desk.figures.error_replies.add(1);
+            engine.desk.statistics.count_error(text);
+        }
+    }
+    connection.commands += 1;
+    if let Some(input) = &mut connection.input {
+        input.next += 1;
+        input.tries = 0;
+    }
+    true
 }
 
 /// Puts the keys of the requests that have not been touched yet into the window; gives whether there

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use os::disk::{Disk, Simulated};
 use server::config::Config;
 use server::listen::{Listening, Wanted};
 use server::shutdown::ShutdownOptions;
@@ -39,11 +40,32 @@ impl TestServer {
     /// One worker with a whole configuration.
     pub fn from_text(text: &str) -> TestServer {
         let config = Config::from_text(text.as_bytes(), &|_| false).expect("a valid configuration");
-        TestServer::run(Server::with_config(start(1, &[]), config).expect("nothing is renamed"))
+        TestServer::on_disk(config, Disk::Simulated(Simulated::new()), 1)
+    }
+
+    /// With data files on this disk.
+    pub fn on_disk(config: Config, disk: Disk, workers: usize) -> TestServer {
+        let server = Server::with_config_on(start(workers, &[]), config, disk);
+        TestServer::run(server.expect("nothing is renamed"))
     }
 
     /// Listens on a free port and serves.
     fn run(server: Arc<Server>) -> TestServer {
+        TestServer::begin(server, |server| {
+            server.load().expect("what a test saved, it can load");
+        })
+    }
+
+    /// One worker that serves while its data file is being loaded.
+    pub fn loading(config: Config, disk: Disk) -> TestServer {
+        let server = Server::with_config_on(start(1, &[]), config, disk);
+        TestServer::begin(server.expect("nothing is renamed"), |server| {
+            let server = server.clone();
+            std::thread::spawn(move || server.load().expect("a file of our own"));
+        })
+    }
+
+    fn begin(server: Arc<Server>, load: impl FnOnce(&Arc<Server>)) -> TestServer {
         let at = io::ListenAt::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         *server.listening.lock() = Listening {
             wanted: vec![Wanted {
@@ -53,6 +75,7 @@ impl TestServer {
             ..Listening::default()
         };
         let running = server::run::start(&server).expect("a free port");
+        load(&server);
         let address = match &server.addresses.lock()[..] {
             [io::Address::Ip(address)] => *address,
             other => panic!("one TCP address, not {other:?}"),

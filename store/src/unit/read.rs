@@ -31,7 +31,7 @@ pub enum Look {
 }
 
 /// Gates behind which expired keys are not removed.
-pub(super) const KEEPS_EXPIRED: u64 = Gates::PAUSES | Gates::READ_ONLY;
+pub(super) const KEEPS_EXPIRED: u64 = Gates::STILL | Gates::READ_ONLY;
 
 impl Unit<'_> {
     /// Looks a key up. An expired one is removed (event, DEL in the log, counter).

@@ -118,7 +118,7 @@ impl Unit<'_> {
             .scratch
             .state
             .gates
-            .closed(Gates::PAUSES | Gates::READ_ONLY)
+            .closed(Gates::STILL | Gates::READ_ONLY)
         {
             return;
         }

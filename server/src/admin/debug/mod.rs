@@ -7,6 +7,7 @@
 //! | `restart.rs` | RESTART, CRASH-AND-RECOVER: it begins anew |
 //! | `data.rs` | DIGEST, DIGEST-VALUE, HTSTATS, OBJECT, POPULATE |
 //! | `protocol.rs` | PROTOCOL |
+//! | `reload.rs` | RELOAD |
 //! | `switches.rs` | CHANGE-REPL-ID, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLYBUFFER, SET-ACTIVE-EXPIRE, SLEEP |
 //!
 //! The dispatcher refuses all of it unless `enable-debug-command` allows it. As in Redis the row has no
@@ -30,6 +31,7 @@ use crate::log;
 mod crash;
 mod data;
 mod protocol;
+mod reload;
 mod restart;
 mod switches;
 
@@ -79,6 +81,7 @@ fn debug(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         (b"populate", 3..=5) => data::populate(call),
         (b"protocol", 3) => protocol::protocol(call),
         (b"quicklist-packed-threshold", 3) => switches::plain_elements(call),
+        (b"reload", _) => reload::reload(call),
         (b"replybuffer", 4) => switches::replybuffer(call),
         (b"restart", _) => restart::restart(call, restart::How::InOrder),
         (b"segfault", _) => crash::segfault(),
@@ -158,6 +161,20 @@ const HELP_LINES: &[&str] = &[
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Sets the threshold for elements to be inserted as plain vs packed nodes",
     "    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",
+    "RELOAD [option ...]",
+    "    Save the RDB on disk (unless the NOSAVE option is given) and reload it back to",
+    "    memory. Valid <option> values:",
+    "    * MERGE: conflicting keys will be loaded from RDB.",
+    "    * NOFLUSH: the existing database will not be removed before load, but",
+    "      conflicting keys will generate an exception and kill the server.",
+    "    * NOSAVE: the database will be loaded from an existing RDB file.",
+    "    Examples:",
+    "    * DEBUG RELOAD: verify that the server is able to persist, flush and reload",
+    "      the database.",
+    "    * DEBUG RELOAD NOSAVE: replace the current database with the contents of an",
+    "      existing RDB file.",
+    "    * DEBUG RELOAD NOSAVE NOFLUSH MERGE: add the contents of an existing RDB",
+    "      file to the database.",
     "RESTART [<milliseconds>]",
     "    Graceful restart: save config, db, restart after a <milliseconds> delay",
     "    (default 0).",

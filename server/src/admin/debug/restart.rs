@@ -59,7 +59,7 @@ pub(super) fn restart(call: &mut AdminCall<'_, '_>, how: How) -> Result<(), Comm
             save: Some(false),
             now: true,
             force: true,
-            safe: false,
+            ..ShutdownOptions::default()
         },
     });
     call.session.close_after_reply = true;

@@ -1,0 +1,477 @@
+//! Loading: a file becomes data.
+//!
+//! ```text
+//!   file ─▶ the caller's thread: blocks, checksum, Skimmer ─▶ batches ─▶ 1 to 4 threads: decode, insert
+//!                                                             bounded       a shard held for a run of keys
+//! ```
+//!
+//! Our own files hold keys shard by shard, so a thread keeps a shard's lock for a run of keys instead of
+//! taking it for each. While a server loads nobody else wants the locks (the gate LOADING is closed).
+//!
+//! DEBUG RELOAD, whose caller holds everything anyway, inserts with its own unit ([`load_into`]).
+//!
+//! R1  Nothing that the file announces is believed: memory is reserved as bytes come.
+//! R2  A failure says which file, where, and why. What has been inserted stays: the caller ends the
+//!     process, or says that the data is not whole.
+//! R3  A key that expired before `now_ms` is left out, and counted, unless the caller keeps it (the base
+//!     of an append-only file, whose log may speak of it).
+//! R4  A key that comes twice is a failure, unless the caller wants the last one.
+//!
+//! Checked by: tests below, server/tests/persistence.rs, rdb/tests/files.rs for the bytes.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use os::disk::{DataFile, Disk};
+use os::files::error_text;
+use parking_lot::Mutex;
+use rdb::Loaded;
+use rdb::file::{Batch, Fault, FileError, Item, Record, Records, Skimmer, Value};
+use store::{Deadline, Limits, Plan, Refused, Scratch, Slot, Store, Turn, Unit};
+
+/// How to load.
+#[derive(Clone, Debug)]
+pub struct How {
+    /// `rdbchecksum`: a wrong checksum is a failure.
+    pub compares: bool,
+    /// What is small is held small.
+    pub limits: Limits,
+    /// The time by which keys have expired; `None` keeps them (R3).
+    pub now_ms: Option<i64>,
+    /// A key that is there already is overwritten (R4).
+    pub overwrites: bool,
+    /// How many threads insert.
+    pub threads: usize,
+}
+
+/// What a loading says of itself, and is told, at any time. Relaxed, all of it: each stands for itself.
+#[derive(Debug)]
+pub struct Progress {
+    /// When it began.
+    pub began: Instant,
+    /// The same, seconds since 1970.
+    pub began_unix_s: i64,
+    /// Bytes of all files together.
+    pub bytes_total: AtomicU64,
+    /// Bytes that have been read.
+    pub bytes: AtomicU64,
+    /// Keys that have been inserted.
+    pub keys: AtomicU64,
+    /// Keys that were left out because their time was over.
+    pub expired: AtomicU64,
+    /// What the file says about the memory of who wrote it.
+    pub file_used_bytes: AtomicU64,
+    /// `key-load-delay`, µs a key; negative: one µs each so many keys.
+    pub delay_us: AtomicI64,
+    /// Set by who wants it to end.
+    pub cancelled: AtomicBool,
+}
+
+impl Progress {
+    /// At the beginning.
+    #[must_use]
+    pub fn new(unix_s: i64, delay_us: i64) -> Progress {
+        Progress {
+            began: Instant::now(),
+            began_unix_s: unix_s,
+            bytes_total: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            keys: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+            file_used_bytes: AtomicU64::new(0),
+            delay_us: AtomicI64::new(delay_us),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+
+    /// `key-load-delay` and the wish to end, at each key.
+    ///
+    /// # Errors
+    /// [`Reason::Cancelled`].
+    pub fn pause(&self) -> Result<(), Reason> {
+        match self.delay_us.load(Relaxed) {
+            0 => {}
+            delay @ 1.. => std::thread::sleep(Duration::from_micros(delay.unsigned_abs())),
+            every => {
+                if self.keys.load(Relaxed).is_multiple_of(every.unsigned_abs()) {
+                    std::thread::sleep(Duration::from_micros(1));
+                }
+            }
+        }
+        if self.cancelled.load(Relaxed) {
+            Err(Reason::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Why a file was not loaded.
+#[derive(Debug)]
+pub struct Failure {
+    /// Which one.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// See [`Failure`].
+#[derive(Debug)]
+pub enum Reason {
+    /// Somebody wanted it so.
+    Cancelled,
+    /// It cannot be opened or read.
+    System(io::Error),
+    /// Its bytes are no RDB file's.
+    File(FileError),
+    /// A key comes twice.
+    Duplicate {
+        /// The key.
+        key: Vec<u8>,
+        /// Its database.
+        db: u32,
+        /// Where the record's batch begins in the file.
+        offset: u64,
+    },
+    /// It names a database that there is not.
+    Database {
+        /// The one that it names.
+        db: u32,
+        /// How many there are.
+        databases: u32,
+    },
+    /// The system refused memory.
+    Memory,
+}
+
+impl Failure {
+    /// Whether the file is simply not there.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(&self.reason, Reason::System(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Cancelled => f.write_str("the loading was ended"),
+            Reason::System(error) => f.write_str(&error_text(error)),
+            Reason::File(error) => {
+                write!(f, "{error}")?;
+                // The words that people and tools look for.
+                if matches!(error.fault, Fault::Checksum { .. }) {
+                    f.write_str(": RDB CRC error")?;
+                }
+                Ok(())
+            }
+            Reason::Duplicate { key, db, offset } => write!(
+                f,
+                "RDB has duplicated key '{}' in DB {db} (behind offset {offset})",
+                key.escape_ascii()
+            ),
+            Reason::Database { db, databases } => write!(
+                f,
+                "Data file was created with a Redis server configured to handle more than {databases} \
+                 databases: it names number {db}"
+            ),
+            Reason::Memory => f.write_str("the system refused the memory for it"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<FileError> for Reason {
+    fn from(error: FileError) -> Reason {
+        Reason::File(error)
+    }
+}
+
+impl From<Refused> for Reason {
+    fn from(_: Refused) -> Reason {
+        Reason::Memory
+    }
+}
+
+/// Hears what a file says about itself: a name and a value.
+pub type Aux<'a> = &'a dyn Fn(&[u8], &[u8]);
+
+/// Loads a file with threads of its own, whose lanes in the store are `lanes`. Gives the file's bytes
+/// up to the end of the RDB part: what stands behind it is somebody else's (an append-only file).
+///
+/// # Errors
+/// [`Failure`] (R2).
+pub fn load(
+    store: &Store,
+    lanes: Range<usize>,
+    disk: &Disk,
+    path: &Path,
+    how: &How,
+    progress: &Progress,
+    aux: Aux<'_>,
+) -> Result<u64, Failure> {
+    let threads = how.threads.clamp(1, lanes.len());
+    let (batches, receiver) = mpsc::sync_channel::<Batch>(threads + 1);
+    let receiver = Mutex::new(receiver);
+    let failed: Mutex<Option<Reason>> = Mutex::new(None);
+    let has_failed = || failed.lock().is_some();
+    let result = std::thread::scope(|scope| {
+        let mut started = 0;
+        for lane in lanes.take(threads) {
+            let (receiver, failed) = (&receiver, &failed);
+            let thread = std::thread::Builder::new().name("load".into());
+            let run = move || insert_all(store, lane, receiver, how, progress, failed);
+            match thread.spawn_scoped(scope, run) {
+                Ok(_) => started += 1,
+                Err(error) if started == 0 => return Err(Reason::System(error)),
+                // Fewer do as well.
+                Err(_) => break,
+            }
+        }
+        // A channel without readers: all of them have failed, and the reason lies in `failed`.
+        let batches = batches;
+        read(disk, path, store.databases(), how, progress, aux, |batch| {
+            if has_failed() || batches.send(batch).is_err() {
+                return Err(Reason::Cancelled);
+            }
+            Ok(())
+        })
+    });
+    let reason = failed.into_inner();
+    match (result, reason) {
+        (Ok(bytes), None) => Ok(bytes),
+        (_, Some(reason)) | (Err(reason), None) => Err(Failure {
+            path: path.to_owned(),
+            reason,
+        }),
+    }
+}
+
+/// Loads a file with the caller's unit, which holds everything.
+///
+/// # Errors
+/// [`Failure`] (R2).
+pub fn load_into(
+    unit: &mut Unit<'_>,
+    disk: &Disk,
+    path: &Path,
+    how: &How,
+    progress: &Progress,
+    aux: Aux<'_>,
+) -> Result<u64, Failure> {
+    let (db, databases) = (unit.db(), unit.store().databases());
+    let loaded = read(disk, path, databases, how, progress, aux, |batch| {
+        unit.select(batch.db());
+        let mut records = batch.records(&how.limits);
+        while let Some(record) = next(&batch, &mut records, how, progress)? {
+            insert(unit, &batch, record, how, progress)?;
+        }
+        Ok(())
+    });
+    unit.select(db);
+    loaded.map_err(|reason| Failure {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+/// How much is read at a time.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Reads a file and hands on its batches.
+fn read(
+    disk: &Disk,
+    path: &Path,
+    databases: u32,
+    how: &How,
+    progress: &Progress,
+    aux: Aux<'_>,
+    mut hand_on: impl FnMut(Batch) -> Result<(), Reason>,
+) -> Result<u64, Reason> {
+    let mut file = disk.open(path).map_err(Reason::System)?;
+    if let Ok(bytes) = file.len() {
+        progress.bytes_total.fetch_max(bytes, Relaxed);
+    }
+    let mut skimmer = Skimmer::new(how.compares);
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        let read = read_block(&mut file, &mut block)?;
+        if read == 0 {
+            skimmer.finish()?;
+            // Only an end that has been seen lets the file end.
+            return Ok(skimmer.offset());
+        }
+        progress.bytes.fetch_add(read as u64, Relaxed);
+        skimmer.feed(&block[..read])?;
+        while let Some(item) = skimmer.next_item()? {
+            match item {
+                Item::Aux { name, value } => aux(&name, &value),
+                Item::Database(db) if db >= databases => {
+                    return Err(Reason::Database { db, databases });
+                }
+                Item::Records(batch) => hand_on(batch)?,
+                Item::End { bytes, .. } => return Ok(bytes),
+                // Sizes are hints; functions have no room here yet, and are told of by `aux`.
+                Item::Function(library) => aux(b"function", &library),
+                Item::ModuleAux(name) => {
+                    return Err(skimmer.refuse(Fault::ModuleAux(name)).into());
+                }
+                Item::Begin { .. } | Item::Database(_) | Item::Sizes { .. } => {}
+            }
+        }
+        if progress.cancelled.load(Relaxed) {
+            return Err(Reason::Cancelled);
+        }
+    }
+}
+
+fn read_block(file: &mut DataFile, block: &mut [u8]) -> Result<usize, Reason> {
+    file.read(block).map_err(Reason::System)
+}
+
+/// A thread's work: takes batches until there are none, or somebody has failed.
+fn insert_all(
+    store: &Store,
+    lane: usize,
+    batches: &Mutex<Receiver<Batch>>,
+    how: &How,
+    progress: &Progress,
+    failed: &Mutex<Option<Reason>>,
+) {
+    let mut scratch = Scratch::new();
+    loop {
+        let batch = batches.lock().recv();
+        let Ok(batch) = batch else { return };
+        if failed.lock().is_some() {
+            // Drained, so that the reader does not wait for room.
+            continue;
+        }
+        if let Err(reason) = insert_batch(store, lane, &mut scratch, &batch, how, progress) {
+            failed.lock().get_or_insert(reason);
+        }
+    }
+}
+
+/// Keys of one shard that are inserted under one lock.
+const RUN_MAX: usize = 64;
+
+fn insert_batch(
+    store: &Store,
+    lane: usize,
+    scratch: &mut Scratch,
+    batch: &Batch,
+    how: &How,
+    progress: &Progress,
+) -> Result<(), Reason> {
+    let mut records = batch.records(&how.limits);
+    let mut coming = next(batch, &mut records, how, progress)?;
+    let mut tries = 0;
+    while let Some(record) = &coming {
+        let shard = store.key(&record.key).shard();
+        let turn = Turn {
+            tries,
+            no_touch: true,
+            ..Turn::new(lane, batch.db(), os::clock::wall_ms(), scratch)
+        };
+        let Ok(mut unit) = store.begin(Plan::Narrow(shard), turn) else {
+            // Another thread of ours has it, for a run at most.
+            tries += 1;
+            std::thread::yield_now();
+            continue;
+        };
+        tries = 0;
+        for _ in 0..RUN_MAX {
+            let Some(record) = coming.take_if(|r| store.key(&r.key).shard() == shard) else {
+                break;
+            };
+            insert(&mut unit, batch, record, how, progress)?;
+            coming = next(batch, &mut records, how, progress)?;
+        }
+    }
+    Ok(())
+}
+
+/// The next record that is to be inserted.
+fn next<'b>(
+    batch: &Batch,
+    records: &mut Records<'b>,
+    how: &How,
+    progress: &Progress,
+) -> Result<Option<Record<'b>>, Reason> {
+    for record in records {
+        let record = record?;
+        progress.pause()?;
+        if how
+            .now_ms
+            .is_some_and(|now_ms| record.deadline.is_some_and(|at| at < now_ms))
+        {
+            progress.expired.fetch_add(1, Relaxed);
+            continue;
+        }
+        match &record.value {
+            Value::Loaded(_) => return Ok(Some(record)),
+            // Some old servers wrote containers of nothing by mistake.
+            Value::Empty => {}
+            Value::Module(name) => {
+                let fault = Fault::Module(name.clone());
+                return Err(batch.refuse(&record, fault).into());
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn insert(
+    unit: &mut Unit<'_>,
+    batch: &Batch,
+    record: Record<'_>,
+    how: &How,
+    progress: &Progress,
+) -> Result<(), Reason> {
+    let Record {
+        key: bytes,
+        value,
+        deadline,
+        seen,
+        ..
+    } = record;
+    let Value::Loaded(value) = value else {
+        unreachable!("`next` gives those that have one");
+    };
+    let key = unit.key(&bytes);
+    match (unit.slot(key), value) {
+        (Slot::Vacant(at), Loaded::String(string)) => at.insert_string(string, deadline)?,
+        (Slot::Vacant(at), Loaded::Object(object)) => at.insert_object(object, deadline)?,
+        (Slot::Occupied(_), _) if !how.overwrites => {
+            return Err(Reason::Duplicate {
+                key: bytes.into_owned(),
+                db: batch.db(),
+                offset: batch.offset(),
+            });
+        }
+        (Slot::Occupied(mut at), Loaded::String(string)) => {
+            at.set_string(string, deadline.map_or(Deadline::Clear, Deadline::At))?;
+        }
+        (Slot::Occupied(mut at), Loaded::Object(object)) => {
+            at.set_object(object, deadline.map_or(Deadline::Clear, Deadline::At))?;
+        }
+    }
+    if let Some(seen) = seen {
+        unit.set_seen(key, seen);
+    }
+    progress.keys.fetch_add(1, Relaxed);
+    Ok(())
+}
