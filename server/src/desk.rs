@@ -37,6 +37,8 @@ pub struct Desk {
     pub(crate) tick: u64,
     /// More memory is in use than allowed: the turn's end goes on making room.
     pub(crate) evicts: bool,
+    /// While snapshots hold too much: when this worker runs its next write, monotonic ms.
+    pub(crate) next_write_ms: i64,
     /// The best victims that this worker has seen.
     pub(crate) pool: store::EvictionPool,
     /// From this duration on, ns, the slow log or the latency monitor may want a command.
@@ -68,6 +70,7 @@ impl Desk {
             unsilenced: Vec::new(),
             clock_is_stale: false,
             evicts: false,
+            next_write_ms: 0,
             pool: store::EvictionPool::default(),
             unsaid: Vec::new(),
         }

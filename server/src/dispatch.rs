@@ -330,6 +330,10 @@ impl Engine<'_> {
         command: &Command,
         args: Args<'_>,
     ) -> Served {
+        if server.store.is_snapshot_over() && self.waits_for_saver(gates_for(command, seat.session))
+        {
+            return Served::Parked(Wait::Gate);
+        }
         let lone_key = lone_key(command, args, &server.store, seat.spot);
         let mut plan = plan(
             command,

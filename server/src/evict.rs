@@ -99,12 +99,23 @@ fn slice(tenacity: u32) -> Duration {
 }
 
 impl Server {
-    /// Bytes in use beyond `maxmemory`, less what is about to be freed; exact around 0.
+    /// Bytes in use beyond `maxmemory`, less what is about to be freed and what only snapshots hold; exact
+    /// around 0.
     fn excess(&self, limit: u64) -> u64 {
         let free = self.store.bytes_to_free() + Store::idle_bytes();
-        let limit = limit.saturating_add(free);
+        let limit = limit.saturating_add(free + self.store.snapshot_bytes());
         os::alloc::used_bytes_near(limit).saturating_sub(limit)
     }
+}
+
+/// What snapshots may hold beyond the data, at least: below this nobody feels it.
+const SNAPSHOT_BYTES_MIN: u64 = 64 << 20;
+
+/// The bound of what snapshots hold: a quarter of the data, which is what a save may cost
+/// (`docs/design/eviction.md`).
+pub(crate) fn bound_snapshots(store: &Store) {
+    let data = os::alloc::used_bytes().saturating_sub(store.snapshot_bytes());
+    store.set_snapshot_bound((data / 4).max(SNAPSHOT_BYTES_MIN));
 }
 
 impl Engine<'_> {
@@ -183,6 +194,24 @@ impl Engine<'_> {
             EvictionEnd::Forbidden => Room::Enough,
             EvictionEnd::NothingLeft => Room::None,
         }
+    }
+
+    /// Whether a command that `gates` would stop has to wait: snapshots hold more than they
+    /// should, and every write may add to that. A worker runs one in a millisecond, so that the saver gets
+    /// ahead, and a saver that hangs stops nobody for good.
+    #[cold]
+    pub(crate) fn waits_for_saver(&mut self, gates: u64) -> bool {
+        if gates & Gates::PAUSE_WRITES == 0 {
+            return false;
+        }
+        let now_ms = self.desk.monotonic_ms;
+        let waits = now_ms < self.desk.next_write_ms;
+        if waits {
+            self.desk.figures.parked_gate.add(1);
+        } else {
+            self.desk.next_write_ms = now_ms + 1;
+        }
+        waits
     }
 
     /// Tells the latency monitor.

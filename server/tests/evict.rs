@@ -62,3 +62,82 @@ fn the_largest_client_is_evicted() {
     assert_eq!(small.line("PING"), "+PONG");
     assert_eq!(field(&mut small, "stats", "evicted_clients"), 1);
 }
+
+/// A cut of the server's data, as a saver takes it.
+fn cut(server: &TestServer) -> store::Cut {
+    let mut scratch = store::Scratch::new();
+    let turn = store::Turn::new(0, 0, 1, &mut scratch);
+    let mut unit = server
+        .server
+        .store
+        .begin(store::Plan::Wide, turn)
+        .expect("nobody else works");
+    let cut = unit.cut().expect("all is held");
+    unit.finish();
+    cut
+}
+
+fn overwrite(client: &mut Client, keys: std::ops::Range<u32>) {
+    for i in keys {
+        let line = format!("SETRANGE key:{i} 1000 x");
+        assert_eq!(client.line(&line), ":1001");
+    }
+}
+
+/// Every key is written beside a snapshot: memory doubles, and nothing is evicted for it.
+#[test]
+fn what_a_snapshot_holds_evicts_nothing() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    overwrite(&mut client, 0..5_000);
+    let used = field(&mut client, "memory", "used_memory");
+    let limit = used + (1 << 20);
+    let set = format!("CONFIG SET maxmemory-policy allkeys-lru maxmemory {limit}");
+    assert_eq!(client.line(&set), "+OK");
+    let cut = cut(&server);
+    overwrite(&mut client, 0..5_000);
+    let held = field(&mut client, "memory", "mem_snapshot");
+    assert!(held > 5_000_000, "{held}");
+    assert_eq!(
+        field(&mut client, "memory", "mem_not_counted_for_evict"),
+        held
+    );
+    assert!(field(&mut client, "memory", "used_memory") > limit + (3 << 20));
+    assert_eq!(field(&mut client, "stats", "evicted_keys"), 0);
+    // What comes anew does count.
+    overwrite(&mut client, 5_000..8_000);
+    assert!(field(&mut client, "stats", "evicted_keys") > 1_000);
+    drop(cut);
+    assert_eq!(field(&mut client, "memory", "mem_snapshot"), 0);
+    let used = field(&mut client, "memory", "used_memory");
+    assert!(used < limit + (64 << 10), "{used} of {limit}");
+}
+
+/// Past the bound a worker runs one write in a millisecond; reads go on.
+#[test]
+fn writers_are_slowed_past_the_bound() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    // The timer would set the bound anew.
+    let relaxed = std::sync::atomic::Ordering::Relaxed;
+    server.server.cron_paused.store(true, relaxed);
+    overwrite(&mut client, 0..2_000);
+    let mut timed = |words: &str| {
+        let began = std::time::Instant::now();
+        for _ in 0..200 {
+            let reply = client.line(words);
+            assert!(!reply.starts_with('-'), "{reply}");
+        }
+        began.elapsed()
+    };
+    let millis = std::time::Duration::from_millis;
+    let cut = cut(&server);
+    server.server.store.set_snapshot_bound(100);
+    timed("SET key:1 v");
+    assert!(timed("SET key:2 v") > millis(150));
+    let reads = timed("GET key:3");
+    assert!(reads < millis(150), "{reads:?}");
+    drop(cut);
+    let after = timed("SET key:4 v");
+    assert!(after < millis(150), "{after:?}");
+}

@@ -26,6 +26,7 @@ use std::sync::{Arc, OnceLock};
 use collections::table::Table;
 
 use crate::entry::Entry;
+use crate::frozen::Frozen;
 use crate::plan::Freeing;
 use crate::sync::{AtomicU64, Relaxed};
 use crate::value::Object;
@@ -117,6 +118,15 @@ struct Figures {
     pending: AtomicU64,
     freed: AtomicU64,
     bytes: AtomicU64,
+    frozen: Arc<Frozen>,
+}
+
+impl Figures {
+    fn note_frozen(&self, trash: &Trash) {
+        if let Trash::Table(table) = trash {
+            self.frozen.flushed(table);
+        }
+    }
 }
 
 /// Something to free, and whose figures hear of it.
@@ -132,9 +142,20 @@ pub(crate) struct FreeThread {
 }
 
 impl FreeThread {
+    /// One whose tables are counted in `frozen` when a snapshot holds on to them.
+    pub(crate) fn new(frozen: Arc<Frozen>) -> FreeThread {
+        FreeThread {
+            figures: Arc::new(Figures {
+                frozen,
+                ..Figures::default()
+            }),
+        }
+    }
+
     /// Frees `trash`: on the thread, if it is long to free or a switch or command says so.
     pub(crate) fn free(&self, trash: Trash, how: Freeing) {
         if how == Freeing::Now && !trash.is_long() {
+            self.figures.note_frozen(&trash);
             return drop(trash);
         }
         let objects = match how {
@@ -204,6 +225,9 @@ fn send(job: Job) {
 }
 
 fn work(Job { trash, books }: Job) {
+    if let Some((figures, ..)) = &books {
+        figures.note_frozen(&trash);
+    }
     drop(trash);
     if let Some((figures, objects, bytes)) = books {
         figures.freed.fetch_add(objects, Relaxed);

@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod evict;
 mod expire;
+mod frozen;
 mod gate;
 mod key;
 mod lazy;

@@ -10,6 +10,7 @@ use collections::table::{FrozenChunk, Snapshot};
 
 use crate::counts::DbSize;
 use crate::entry::{Entry, EntryRef};
+use crate::frozen::Alive;
 use crate::shard::Held;
 use crate::store::Store;
 
@@ -22,7 +23,15 @@ pub struct Cut {
     tables: Vec<(u32, Snapshot<Entry>)>,
     /// What the databases held at the cut, by number; those behind the last one with keys held nothing.
     sizes: Vec<DbSize>,
+    /// Parts to be taken before it is asked again which tables are being written to.
+    until_look: usize,
+    /// Last, because it says that all of the above is gone.
+    alive: Alive,
 }
+
+/// How often a saver that falls behind asks which tables are being written to: looking takes as long as
+/// writing out some parts.
+const PARTS_A_LOOK: usize = 64;
 
 impl Cut {
     /// Takes the cut. The caller holds all shards.
@@ -36,6 +45,8 @@ impl Cut {
             log_number: store.log.next_number() - 1,
             tables,
             sizes: sizes.collect(),
+            until_look: 0,
+            alive: Alive::new(&store.frozen),
         }
     }
 
@@ -100,8 +111,14 @@ impl Cut {
     }
 
     /// Takes the next part out of the cut, databases in ascending order: what a saver does, so
-    /// that the price of the cut falls while it works. Dropping the part lets go of it.
+    /// that the price of the cut falls while it works. Dropping the part lets go of it. While snapshots
+    /// hold more than they should ([`Store::set_snapshot_bound`]), first what is being written to.
     pub fn take_part(&mut self) -> Option<Part> {
+        self.until_look = self.until_look.saturating_sub(1);
+        if self.until_look == 0 && self.alive.is_over() {
+            self.until_look = PARTS_A_LOOK;
+            self.put_written_first();
+        }
         loop {
             let (db, table) = self.tables.last_mut()?;
             if let Some(chunk) = table.take_next_chunk() {
@@ -109,10 +126,24 @@ impl Cut {
                     db: *db,
                     time_ms: self.time_ms,
                     chunk,
+                    _alive: self.alive.clone(),
                 });
             }
             self.tables.pop();
         }
+    }
+}
+
+impl Cut {
+    /// Puts those tables of the current database in front of which the keyspace has copied most: letting go
+    /// of them gives most back, and it is there that copying goes on.
+    fn put_written_first(&mut self) {
+        let Some(&(current, _)) = self.tables.last() else {
+            return;
+        };
+        let from = self.tables.partition_point(|(db, _)| *db > current);
+        // The last is taken first.
+        self.tables[from..].sort_by_cached_key(|(_, table)| table.copied_segments());
     }
 }
 
@@ -121,6 +152,7 @@ pub struct Part {
     db: u32,
     time_ms: i64,
     chunk: FrozenChunk<Entry>,
+    _alive: Alive,
 }
 
 impl Part {

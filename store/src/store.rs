@@ -8,6 +8,7 @@ use crate::access::{AccessPolicy, PolicyCell};
 use crate::counts::{Counts, DbSize};
 use crate::error::Busy;
 use crate::event::EventClass;
+use crate::frozen::Frozen;
 use crate::gate::{GateWord, Gates};
 use crate::key::{HashSeed, Key, Spot};
 use crate::lazy::{FreeThread, Lazy};
@@ -46,6 +47,7 @@ pub struct Store {
     pub(crate) log: Arc<Log>,
     pub(crate) stats: StatRows,
     pub(crate) free: FreeThread,
+    pub(crate) frozen: Arc<Frozen>,
     pub(crate) policy: PolicyCell,
     /// The classes of events that are gathered.
     event_classes: AtomicU32,
@@ -79,13 +81,15 @@ impl Store {
         );
         let hash_seed = HashSeed::new(seed);
         crate::key::seed_elements(seed);
+        let frozen = Arc::new(Frozen::default());
         Store {
             shards: Shards::new(|| Tables::new(hash_seed)),
             counts: Counts::new(databases),
             gates: GateWord::new(),
             log: Arc::new(Log::new(workers)),
             stats: StatRows::new(workers),
-            free: FreeThread::default(),
+            free: FreeThread::new(Arc::clone(&frozen)),
+            frozen,
             policy: PolicyCell::new(),
             event_classes: AtomicU32::new(0),
             tracking: AtomicBool::new(false),
@@ -201,6 +205,26 @@ impl Store {
     #[must_use]
     pub fn idle_bytes() -> u64 {
         collections::table::idle_bytes() as u64
+    }
+
+    /// Bytes that only snapshots hold (`mem_snapshot`): evicting what they share frees nothing.
+    #[inline]
+    #[must_use]
+    pub fn snapshot_bytes(&self) -> u64 {
+        self.frozen.bytes()
+    }
+
+    /// Sets how many of these there should be at most; 0 for no bound. Past it a cut gives first the parts
+    /// that are being written to.
+    pub fn set_snapshot_bound(&self, bytes: u64) {
+        self.frozen.set_bound(bytes);
+    }
+
+    /// Whether there are more: writers are to be slowed.
+    #[inline]
+    #[must_use]
+    pub fn is_snapshot_over(&self) -> bool {
+        self.frozen.is_over()
     }
 
     /// CONFIG RESETSTAT.

@@ -56,4 +56,11 @@ pub unsafe trait Element: Sized + Send + Sync + 'static {
 
     /// When the element expires, in milliseconds; `None` if it does not.
     fn deadline(element: Self::Ref<'_>) -> Option<i64>;
+
+    /// Bytes that only snapshots hold from now on, when the element leaves the live table and
+    /// `successor` takes its place: what the two share does not count. See `frozen.rs`.
+    fn left_bytes(element: Self::Ref<'_>, successor: Option<Self::Ref<'_>>) -> usize {
+        let _ = (element, successor);
+        0
+    }
 }

@@ -29,9 +29,9 @@
 //! H2  Each element has one owner: the newest holder, or, once that one gave it up, the newest
 //!     handover chain member that took it. Owner and mark decide: an unmarked element is freed by
 //!     its owner, a marked one is offered to the origin (`give`).
-//! H3  An open handover belongs to a living segment; `list` is then what newer holders gave up,
+//! H3  An open handover belongs to a living segment; `handed` is then what newer holders gave up,
 //!     each of them an element of that segment, each once.
-//! H4  A closed handover belongs to a segment that is gone; `list` is then, sorted, what that
+//! H4  A closed handover belongs to a segment that is gone; `marked` is then, sorted, what that
 //!     segment had marked, `parent` the origin it had. Both never change again, but for `parent`
 //!     falling away together with the list.
 //! H5  The segment's end reads its own marks, settles them first, and closes exactly once; what
@@ -46,6 +46,7 @@
 //! AddressSanitizer.
 
 use super::Element;
+use super::frozen;
 use super::segment::Word;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, PoisonError};
 use std::ptr::NonNull;
@@ -61,8 +62,10 @@ struct State<E: Element> {
     open: bool,
     /// The origin of the segment that this handover belongs to.
     parent: Option<Arc<Handover<E>>>,
-    /// Open: what was handed over. Closed: what the segment had marked, sorted.
-    list: Vec<NonNull<u8>>,
+    /// While it is open: what was handed over, with the bytes that count for it (F2 in `frozen.rs`).
+    handed: Vec<(NonNull<u8>, usize)>,
+    /// Once it is closed: what the segment had marked, sorted.
+    marked: Vec<NonNull<u8>>,
 }
 
 // SAFETY: the list holds elements, which are Send and Sync by their trait; all else is behind the
@@ -77,7 +80,8 @@ impl<E: Element> Handover<E> {
         let state = State {
             open: true,
             parent,
-            list: Vec::new(),
+            handed: Vec::new(),
+            marked: Vec::new(),
         };
         Arc::new(Self {
             closed: AtomicBool::new(false),
@@ -93,17 +97,22 @@ impl<E: Element> Handover<E> {
     /// Offers an element that was marked to the segment of `origin`, or to the one that it had
     /// borrowed it from. Gives it back if none of them lives: then the caller owns it (H2).
     #[must_use]
-    pub(super) fn give(origin: &Arc<Self>, element: NonNull<u8>) -> Option<NonNull<u8>> {
+    pub(super) fn give(
+        origin: &Arc<Self>,
+        element: NonNull<u8>,
+        bytes: usize,
+    ) -> Option<NonNull<u8>> {
         let mut at = Arc::clone(origin);
         loop {
             let parent = {
                 let mut state = at.lock();
                 if state.open {
-                    state.list.push(element);
+                    state.handed.push((element, bytes));
+                    frozen::add(bytes);
                     return None;
                 }
                 // H4: the closed segment's marks say whether somebody older may hold it.
-                if state.list.binary_search(&element).is_err() {
+                if state.marked.binary_search(&element).is_err() {
                     return Some(element);
                 }
                 state.parent.clone()
@@ -130,7 +139,8 @@ impl<E: Element> Handover<E> {
             let parent = {
                 let state = at.lock();
                 for word in words.iter_mut().filter(|w| w.is_shared()) {
-                    if state.parent.is_none() || state.list.binary_search(&word.element()).is_err()
+                    if state.parent.is_none()
+                        || state.marked.binary_search(&word.element()).is_err()
                     {
                         *word = word.without_shared();
                     }
@@ -158,14 +168,16 @@ impl<E: Element> Handover<E> {
             debug_assert!(state.open, "H5: closed once");
             state.open = false;
             state.parent.clone_from(&parent);
-            std::mem::replace(&mut state.list, marked.clone())
+            state.marked.clone_from(&marked);
+            std::mem::take(&mut state.handed)
         };
         // Release: our reads of the elements come before the live side's changes (see `settle`).
         self.closed.store(true, Ordering::Release);
-        for element in handed {
+        for (element, bytes) in handed {
+            frozen::sub(bytes);
             let ours = match &parent {
                 Some(parent) if marked.binary_search(&element).is_ok() => {
-                    Self::give(parent, element)
+                    Self::give(parent, element, bytes)
                 }
                 _ => Some(element),
             };
@@ -260,7 +272,7 @@ impl<E: Element> Link<E> {
 
     /// Offers an element whose slot was marked to the origin; see `Handover::give`.
     #[must_use]
-    pub(super) fn give(&self, element: NonNull<u8>) -> Option<NonNull<u8>> {
+    pub(super) fn give(&self, element: NonNull<u8>, bytes: usize) -> Option<NonNull<u8>> {
         debug_assert!(
             self.0.addr() & OWN == 0,
             "a live segment has no own handover"
@@ -270,7 +282,7 @@ impl<E: Element> Link<E> {
         }
         // SAFETY: the link owns a count; ManuallyDrop leaves it that one.
         let origin = std::mem::ManuallyDrop::new(unsafe { Arc::from_raw(self.0) });
-        Handover::give(&origin, element)
+        Handover::give(&origin, element, bytes)
     }
 }
 

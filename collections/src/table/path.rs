@@ -7,6 +7,7 @@
 //! which is what keeps them equal (S3, C3).
 
 use super::chunk::Totals;
+use super::frozen;
 use super::handover::{Handover, Link, Linked};
 use super::segment::{Header, NEVER, Seg, Word};
 use super::{Counters, Element, Table};
@@ -67,14 +68,16 @@ impl<'a, E: Element> Path<'a, E> {
     /// Moves the place's count from a frozen segment to a live copy.
     #[cold]
     fn copy(&mut self) {
-        let frozen = *self.place;
-        let copy = frozen.copy_frozen();
+        let original = *self.place;
+        let copy = original.copy_frozen();
         self.counters.heap += copy.heap_bytes();
-        self.counters.heap -= frozen.heap_bytes();
+        self.counters.heap -= original.heap_bytes();
         self.counters.copied += copy.heap_bytes() as u64;
+        // F1: before our count goes, with which the segment may end.
+        frozen::add(original.heap_bytes());
         *self.place = copy;
         // SAFETY: C1: the place owned that count, and now points elsewhere.
-        unsafe { frozen.release() };
+        unsafe { original.release() };
     }
 
     /// Finds out whether the origin lives, and clears the marks that have lost their meaning.
@@ -140,7 +143,7 @@ impl<'a, E: Element> Path<'a, E> {
         if let Some(deadline) = deadline {
             self.count_deadline(deadline);
         }
-        self.disown(old)
+        self.disown(old, Some(raw))
     }
 
     /// Takes the entry of `slot` out; the last slot moves into the hole. Returns the element unless
@@ -167,7 +170,7 @@ impl<'a, E: Element> Path<'a, E> {
                 self.resize(cap);
             }
         }
-        self.disown(old)
+        self.disown(old, None)
     }
 
     /// An exclusive view of the element in `slot`, unless somebody else may be reading it.
@@ -350,10 +353,15 @@ impl<'a, E: Element> Path<'a, E> {
     }
 
     /// The element of a word that has left its slot, if it is ours; else it has been handed over.
-    fn disown(&mut self, old: Word) -> Option<E> {
+    fn disown(&mut self, old: Word, successor: Option<NonNull<u8>>) -> Option<E> {
         let element = old.element();
         let ours = if old.is_shared() {
-            self.header().link.give(element)
+            // SAFETY: the element has not been freed yet, the successor is in its slot.
+            let bytes = unsafe {
+                let successor = successor.map(|raw| E::borrow(raw));
+                E::left_bytes(E::borrow(element), successor)
+            };
+            self.header().link.give(element, bytes)
         } else {
             Some(element)
         };

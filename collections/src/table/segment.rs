@@ -33,6 +33,7 @@
 
 use super::Element;
 use super::arena;
+use super::frozen;
 use super::handover::{Handover, Link, Linked};
 use super::probe::{self, LINE, PAD};
 use crate::sync::{Arc, AtomicU32, Ordering};
@@ -406,13 +407,21 @@ impl<E: Element> Seg<E> {
         };
         match link.take() {
             // It was copied from: what it was not handed, the copy inherits.
-            Linked::Own(own) => own.close(words),
+            Linked::Own(own) => {
+                frozen::sub(self.heap_bytes());
+                own.close(words);
+            }
             // It was live last: what it has not borrowed is its own.
             Linked::Origin(origin) => {
                 let origin = Handover::settle(origin, words);
                 for word in words {
                     let ours = match &origin {
-                        Some(origin) if word.is_shared() => Handover::give(origin, word.element()),
+                        Some(origin) if word.is_shared() => {
+                            // SAFETY: S3: the slot's element, which somebody older holds.
+                            let element = unsafe { E::borrow(word.element()) };
+                            let bytes = E::left_bytes(element, None);
+                            Handover::give(origin, word.element(), bytes)
+                        }
                         _ => Some(word.element()),
                     };
                     if let Some(element) = ours {

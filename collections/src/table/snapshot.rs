@@ -44,6 +44,15 @@ impl<E: Element> Snapshot<E> {
         self.len == 0
     }
 
+    /// How many of its segments the live table has copied: a hint, for who wants to let go first of what
+    /// is being written to.
+    pub fn copied_segments(&self) -> usize {
+        // The first write under a chunk copies the chunk; then the counts of its segments tell.
+        let copied = |chunk: &&Chunk<E>| chunk.is_unique();
+        let segments = self.chunks.iter().filter(copied).flat_map(Chunk::segments);
+        segments.filter(|segment| segment.is_unique()).count()
+    }
+
     /// The entries that have not been taken yet.
     pub fn iter(&self) -> Iter<'_, E> {
         let (front, back) = self.chunks.as_slices();

@@ -118,6 +118,9 @@ impl Body {
     }
 }
 
+/// What an item is said to leave to snapshots when it is removed; half of it when it is replaced.
+pub const LEFT_BYTES: usize = 1_000;
+
 // SAFETY: the handle is a box's pointer, aligned to eight; views are plain references.
 unsafe impl Element for Item {
     type Key = u64;
@@ -153,5 +156,12 @@ unsafe impl Element for Item {
 
     fn deadline(element: &Body) -> Option<i64> {
         element.deadline
+    }
+
+    fn left_bytes(_: &Body, successor: Option<&Body>) -> usize {
+        match successor {
+            None => LEFT_BYTES,
+            Some(_) => LEFT_BYTES / 2,
+        }
     }
 }

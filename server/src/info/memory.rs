@@ -44,8 +44,11 @@ pub(super) fn memory(page: &mut Page, view: &View<'_>) {
     );
     page.ratio("mem_fragmentation_ratio", balance.fragmentation());
     page.field("mem_fragmentation_bytes", balance.fragmentation_bytes());
+    // Ours: what copy on write has left to saves and other readers of a point in time.
+    let snapshot = server.store.snapshot_bytes();
+    page.field("mem_snapshot", snapshot);
+    page.field("mem_not_counted_for_evict", snapshot);
     for name in [
-        "mem_not_counted_for_evict",
         "mem_replication_backlog",
         "mem_total_replication_buffers",
         "mem_replica_full_sync_buffer",

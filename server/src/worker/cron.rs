@@ -10,6 +10,7 @@ use store::{Busy, CycleLimits, Gates, Plan, Turn};
 
 use super::Worker;
 use crate::blocking;
+use crate::evict::bound_snapshots;
 use crate::log;
 use crate::persistence::NotBegun;
 use crate::pubsub::{Outbox, Teller};
@@ -54,6 +55,7 @@ impl<D: Driver> Worker<'_, D> {
                 self.cron.next_sample_ms = now_ms + 100;
                 self.sample_rates();
                 self.begin_due_save();
+                bound_snapshots(&server.store);
             }
             if now_ms >= self.cron.next_word_ms {
                 self.cron.next_word_ms = now_ms + 5_000;

@@ -383,4 +383,8 @@ unsafe impl Element for Entry {
             Some(object) => own.into_iter().chain(object.part_deadline()).min(),
         }
     }
+
+    fn left_bytes(element: EntryRef<'_>, successor: Option<EntryRef<'_>>) -> usize {
+        element.left_bytes(successor)
+    }
 }
