@@ -20,4 +20,5 @@ pub mod random;
 pub mod raw;
 pub mod stop;
 pub mod syslog;
+pub mod terminal;
 pub mod watchdog;

@@ -13,6 +13,7 @@
 //! | `quote.rs` | the other direction: any bytes as a quoted word |
 //! | `reply.rs` | the reply builder for both protocol versions |
 //! | `output.rs` | what the builder fills: bytes and shared large values, in order |
+//! | `client.rs` | the client's side: requests to bytes, replies of both versions to values |
 //! | `number.rs` | strict text to integer and float, and back |
 //!
 //! Everything here meets bytes of strangers: lengths are checked before they are used, nothing is
@@ -21,6 +22,7 @@
 
 mod args;
 mod batch;
+pub mod client;
 mod inline;
 mod limits;
 pub mod number;

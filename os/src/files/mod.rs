@@ -63,6 +63,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .write_all(bytes)
 }
 
+/// The same for what others must not read: the file is ours alone, whatever it was before.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    for_us_alone(&mut options);
+    let mut file = options.open(path)?;
+    system::restrict(&file)?;
+    file.write_all(bytes)
+}
+
 /// Makes files that are created with `options` ours alone: 0600 where there are such rights.
 pub(crate) fn for_us_alone(options: &mut OpenOptions) {
     system::for_us_alone(options);

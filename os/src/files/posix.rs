@@ -79,6 +79,12 @@ pub(super) fn for_all_to_read(options: &mut std::fs::OpenOptions) {
     options.mode(0o644);
 }
 
+/// Takes a file that is there away from others.
+pub(super) fn restrict(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
 /// Data is read and written by us alone.
 pub(super) fn for_us_alone(options: &mut std::fs::OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt as _;

@@ -70,3 +70,8 @@ pub(super) fn for_all_to_read(_: &mut std::fs::OpenOptions) {}
 
 /// Rights come from the folder here.
 pub(super) fn for_us_alone(_: &mut std::fs::OpenOptions) {}
+
+/// Rights come from the folder here.
+pub(super) fn restrict(_: &std::fs::File) -> io::Result<()> {
+    Ok(())
+}
