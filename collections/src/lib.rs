@@ -4,10 +4,11 @@
 //! are handed in. `table` is the heart: the segmented, copy-on-write hash table that holds every
 //! key. `dict` holds the elements of large hashes and sets. `tree` is the counted copy-on-write
 //! B+tree under what has an order: `sorted` (sorted sets), `chunk_list` (lists), `id_map` (streams,
-//! pending entries). `listpack` and `intset` are the small containers, byte for byte what RDB stores.
+//! pending entries), `due_set` (which of these has waited longest). `listpack` and `intset` are the small containers, byte for byte what RDB stores.
 
 pub mod chunk_list;
 pub mod dict;
+pub mod due_set;
 pub mod id_map;
 pub mod integer;
 pub mod intset;

@@ -37,6 +37,9 @@ pub struct Block {
     pub null: Null,
     /// Whether it is also to hear that a key goes or becomes something else (XREADGROUP).
     pub hears_loss: bool,
+    /// When it may find something without anybody's doing, in milliseconds since 1970: a delivery that
+    /// will have been kept for too long (XREADGROUP CLAIM).
+    pub again_ms: Option<i64>,
     /// Words that are to be replaced before the command runs again: XREAD's `$` means the end as it
     /// was when it was called.
     pub rewrite: Vec<(usize, Box<[u8]>)>,

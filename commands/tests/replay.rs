@@ -124,6 +124,7 @@ fn value(argument: &Argument, dice: &mut Dice, now_ms: i64) -> Vec<u8> {
         (_, "min" | "max") => return dice.of(&["-", "+", "[n", "-inf", "(9"]).as_bytes().to_vec(),
         (_, "min-idle-time" | "index") => dice.below(2) as i64,
         (_, "numids" | "numfields") => 1 + dice.below(2) as i64,
+        (_, "threshold") => dice.below(4) as i64,
         (_, "encoding") => return dice.of(&["u8", "i16", "i64", "u1"]).as_bytes().to_vec(),
         (_, "serialized-value") => return payload(dice),
         (_, "type") => return b"string".to_vec(),
@@ -306,8 +307,10 @@ const RARE: &[&str] = &[
     "hpersist",
     "xack",
     "xackdel",
+    "xclaim",
     "xdel",
     "xdelex",
+    "xidmprecord",
     "xnack",
     "zremrangebyscore",
 ];

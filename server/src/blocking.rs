@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, Ordering};
 
 use commands::Block;
 use parking_lot::Mutex;
@@ -40,8 +40,13 @@ pub struct Blocked {
     pub(crate) waiter: Arc<Waiter>,
     /// When it gives up, in milliseconds since 1970.
     pub(crate) until_ms: Option<i64>,
+    /// When it may find something without anybody's doing, in milliseconds since 1970, or [`NEVER`].
+    again_ms: AtomicI64,
     state: AtomicU8,
 }
+
+/// Not without somebody's doing.
+const NEVER: i64 = i64::MAX;
 
 /// What came of trying to end a wait from outside of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +88,19 @@ impl Blocked {
                 Ending::Serving => std::thread::yield_now(),
             }
         }
+    }
+
+    /// When its owner is to run it again by itself (B4).
+    pub(crate) fn again_ms(&self) -> Option<i64> {
+        // Relaxed: a time alone. Who makes it earlier sends the owner a letter, and that orders.
+        Some(self.again_ms.load(Ordering::Relaxed)).filter(|&at| at != NEVER)
+    }
+
+    /// Notes when it may find something by itself; whether that is earlier than was known.
+    fn note_again(&self, again_ms: Option<i64>) -> bool {
+        let again_ms = again_ms.unwrap_or(NEVER);
+        // Relaxed: as above.
+        again_ms < self.again_ms.fetch_min(again_ms, Ordering::Relaxed)
     }
 
     /// What the client is told when its time is over: the null of an array, whatever the command's own
@@ -208,6 +226,7 @@ pub(crate) fn block(
         proto: seat.reply.proto(),
         waiter,
         until_ms,
+        again_ms: AtomicI64::new(block.again_ms.unwrap_or(NEVER)),
         state: AtomicU8::new(WAITING),
     });
     unit.wait(&blocked.waiter);
@@ -314,7 +333,16 @@ fn serve_one(server: &Server, desk: &mut Desk, unit: &mut Unit<'_>, blocked: &Ar
         };
         server.mailboxes[blocked.client.worker].post(letter);
     } else {
+        let again_ms = match &ran {
+            Ran::Blocks(block) => block.again_ms,
+            Ran::Answered | Ran::Busy | Ran::Awaits => None,
+        };
+        let is_earlier = blocked.note_again(again_ms);
         assert!(blocked.step(SERVING, WAITING), "only we have the word");
+        if is_earlier {
+            let letter = Letter::Sooner(blocked.client.id);
+            server.mailboxes[blocked.client.worker].post(letter);
+        }
     }
 }
 
@@ -352,6 +380,7 @@ mod tests {
             proto: Proto::Resp2,
             waiter: Waiter::new(1, store::Kind::List, false, 0, &[], &[]),
             until_ms: None,
+            again_ms: AtomicI64::new(NEVER),
             state: AtomicU8::new(WAITING),
         };
         assert!(blocked.step(WAITING, SERVING));

@@ -63,6 +63,8 @@ pub enum Letter {
     },
     /// A blocked command is to be run again by its owner.
     Again(ClientId),
+    /// A blocked command may find something by itself earlier than its owner knows.
+    Sooner(ClientId),
     /// CLIENT UNBLOCK has ended a wait: say so.
     Unblocked {
         /// Whose it was.

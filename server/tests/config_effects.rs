@@ -148,6 +148,8 @@ const EFFECTS: &[(&str, Seen)] = &[
     ("zset-max-listpack-value", Here),
     ("stream-node-max-bytes", Here),
     ("stream-node-max-entries", Here),
+    ("stream-idmp-duration", Here),
+    ("stream-idmp-maxsize", Here),
 ];
 
 #[test]
@@ -634,6 +636,31 @@ fn nodes_of_streams_have_limits() {
         client.line(&format!("XADD small {at}-1 field 0123456789012345678"));
     }
     assert_eq!(nodes(&mut client, "small"), "3");
+}
+
+#[test]
+fn streams_remember_their_producers_as_told() {
+    let server = start("");
+    let mut client = server.connect();
+    check(
+        &mut client,
+        &[(
+            "CONFIG SET stream-idmp-duration 1 stream-idmp-maxsize 2",
+            "+OK",
+        )],
+    );
+    for own_id in ["a", "b", "c"] {
+        client.line(&format!("XADD s IDMP p {own_id} * f v"));
+    }
+    let info = client.line("XINFO STREAM s");
+    let told = "$idmp-duration :1 $idmp-maxsize :2 $pids-tracked :1 $iids-tracked :2";
+    assert!(info.contains(told), "{info}");
+    client.line("XADD s IDMP p c * f v");
+    assert_eq!(client.line("XLEN s"), ":3");
+    common::until("a second is over", || {
+        client.line("XADD s IDMP p c * f v");
+        client.line("XLEN s") == ":4"
+    });
 }
 
 #[test]

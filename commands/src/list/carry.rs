@@ -111,6 +111,7 @@ fn wait(call: &mut Call<'_, '_>, until_ms: Option<i64>) -> Result<(), CommandErr
         until_ms,
         null: Null::Value,
         hears_loss: false,
+        again_ms: None,
         rewrite: Vec::new(),
     })
 }

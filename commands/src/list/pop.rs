@@ -230,6 +230,7 @@ fn wait(
         until_ms,
         null: Null::Array,
         hears_loss: false,
+        again_ms: None,
         rewrite: Vec::new(),
     })
 }

@@ -1,16 +1,18 @@
-//! XADD.
+//! XADD. What it remembers of producers (IDMP): `store/src/value/stream/producers.rs`.
 
-use store::value::stream::{Stream, StreamId};
-use store::{EventClass, Limits, Slot};
+use resp::Args;
+use store::value::stream::{Claim, Stream, StreamId};
+use store::{EventClass, Key, Limits, Slot};
 
 use super::id::{IdText, NewId};
 use super::options::{Command, Logged, Options};
+use super::producer::id_of_fields;
 use crate::args::wrong_arity;
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
 use crate::{Call, CommandError};
 
-/// XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED]
-/// [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]
+/// XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO producer-id | IDMP producer-id
+/// idempotent-id] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]
 ///
 /// Adds an entry, then trims as XTRIM does.
 pub(super) const XADD: CommandSpec = CommandSpec {
@@ -24,7 +26,7 @@ pub(super) const XADD: CommandSpec = CommandSpec {
     since: "5.0.0",
     summary: "Adds an entry to a stream.",
     complexity: "O(1) when adding, O(N) when N entries are trimmed.",
-    syntax: "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
+    syntax: "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO producer-id | IDMP producer-id idempotent-id] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
     tips: &["nondeterministic_output"],
     ..CommandSpec::row(xadd)
 };
@@ -56,17 +58,37 @@ fn xadd(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let key = call.key(1);
     let now_ms = call.unit.now_ms();
     let logging = call.unit.logging();
-    // The entry, what was trimmed, and how the log says it.
-    let add = |stream: &mut Stream| {
-        let id = append(stream, id, now_ms, fields, limits)?;
-        let mut trimmed = (0, None);
-        if let Some(trim) = &options.trim {
-            trimmed.0 = stream.trim(trim)?;
-            trimmed.1 = logging.then(|| Logged::of(trim, stream));
+    let of_fields;
+    let own_id = match options.producer {
+        Some((producer, Some(own_id))) => Some((producer, own_id)),
+        Some((producer, None)) => {
+            of_fields = id_of_fields(words);
+            Some((producer, of_fields.as_slice()))
         }
-        Ok::<_, CommandError>((id, trimmed))
+        None => None,
     };
-    let (id, (trimmed, logged)) = match call.unit.slot(key) {
+    let add = |stream: &mut Stream| {
+        let claim = own_id.map(|(producer, own_id)| Claim::new(producer, own_id));
+        let claim = claim.transpose()?;
+        let id = append(stream, id, now_ms, fields, limits)?;
+        let mut added = Added {
+            id,
+            trimmed: 0,
+            logged: None,
+            is_claimed: claim.is_some(),
+        };
+        if let Some(trim) = &options.trim {
+            added.trimmed = stream.trim(trim)?;
+            added.logged = logging.then(|| Logged::of(trim, stream));
+        }
+        if let Some(claim) = claim {
+            stream.remember(claim, id, now_ms, limits);
+            // It may have been trimmed at once; then XIDMPRECORD would find nothing.
+            added.is_claimed = stream.get(id).is_some();
+        }
+        Ok::<_, CommandError>(added)
+    };
+    let added = match call.unit.slot(key) {
         Slot::Vacant(_) if options.no_stream => {
             call.reply.null();
             return Ok(());
@@ -75,29 +97,74 @@ fn xadd(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
             let mut stream = Stream::new();
             let added = add(&mut stream)?;
             at.insert(stream, None)?;
-            added
+            Ok(added)
         }
-        Slot::Occupied(mut at) => {
-            at.edit(|stream: &mut Stream| Ok::<_, CommandError>((add(stream)?, true)))?
-        }
+        Slot::Occupied(mut at) => at.edit(|stream: &mut Stream| {
+            if let Some(known) = sent_before(stream, own_id, now_ms, limits) {
+                return Ok((Err(known), false));
+            }
+            Ok::<_, CommandError>((Ok(add(stream)?), true))
+        })?,
     };
-    let text = IdText::of(id);
+    match added {
+        Err(known) => call.reply.bulk(IdText::of(known).as_bytes()),
+        Ok(added) => report(call, key, &added, own_id, words),
+    }
+    Ok(())
+}
+
+/// An entry that was added.
+struct Added {
+    id: StreamId,
+    trimmed: u64,
+    /// How the log says the trim.
+    logged: Option<Logged>,
+    /// Whether the log says under which id of its producer's.
+    is_claimed: bool,
+}
+
+/// The entry that this producer has added under this id already; counted.
+fn sent_before(
+    stream: &mut Stream,
+    own_id: Option<(&[u8], &[u8])>,
+    now_ms: i64,
+    limits: &Limits,
+) -> Option<StreamId> {
+    let (producer, own_id) = own_id?;
+    let known = stream.producers()?.find(producer, own_id, now_ms)?;
+    stream.count_duplicate(limits);
+    Some(known)
+}
+
+/// Events, count, log and reply of an entry that was added.
+fn report(
+    call: &mut Call<'_, '_>,
+    key: Key<'_>,
+    added: &Added,
+    own_id: Option<(&[u8], &[u8])>,
+    words: Args<'_>,
+) {
+    let text = IdText::of(added.id);
     call.unit.notify(EventClass::STREAM, "xadd", key.bytes());
-    if trimmed > 0 {
+    if added.trimmed > 0 {
         call.unit.notify(EventClass::STREAM, "xtrim", key.bytes());
     }
     call.unit.dirty(1);
-    if logging {
+    if call.unit.logging() {
         let mut effect = vec![b"XADD".as_slice(), key.bytes()];
-        if let Some(logged) = &logged {
+        if let Some(logged) = &added.logged {
             logged.push_to(&mut effect);
         }
         effect.push(text.as_bytes());
         effect.extend(words.iter());
         call.unit.log(&effect);
+        if let Some((producer, own_id)) = own_id.filter(|_| added.is_claimed) {
+            let id = text.as_bytes();
+            call.unit
+                .log(&[b"XIDMPRECORD", key.bytes(), producer, own_id, id]);
+        }
     }
     call.reply.bulk(text.as_bytes());
-    Ok(())
 }
 
 /// Gives the entry its id and puts it in.

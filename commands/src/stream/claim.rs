@@ -3,8 +3,8 @@
 use store::value::stream::{Owner, Pending, Stream, StreamId};
 use store::{Key, Slot};
 
+use super::deliver::{Delivery, consumer_of, log_claim, log_group_id, report_consumer};
 use super::id::{self, write_entry, write_id};
-use super::read::{Delivery, consumer_of, log_claim, log_group_id, report_consumer};
 use crate::args::{integer_or, is, ranged_or};
 use crate::spec::{Acl, Arity, CommandSpec, Flags, Group, KeyAt, KeyFlags, Keys, LogForm};
 use crate::{Call, CommandError};
@@ -90,11 +90,13 @@ fn unrecognized(word: &[u8]) -> CommandError {
 }
 
 /// What became of a pending entry: what the change log repeats.
-struct Change {
-    id: StreamId,
-    pending: Pending,
+pub(super) struct Change {
+    /// The entry.
+    pub(super) id: StreamId,
+    /// The delivery.
+    pub(super) pending: Pending,
     /// Whose it is; of one that is gone, whose it was.
-    owner: Owner,
+    pub(super) owner: Owner,
 }
 
 fn xclaim(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
@@ -181,7 +183,12 @@ fn is_idle(pending: &Pending, min_idle_ms: i64, now_ms: i64) -> bool {
 }
 
 /// Forgets a delivery of an entry that is gone.
-fn forget(stream: &mut Stream, group: &[u8], id: StreamId, claimer: Owner) -> Option<Change> {
+pub(super) fn forget(
+    stream: &mut Stream,
+    group: &[u8],
+    id: StreamId,
+    claimer: Owner,
+) -> Option<Change> {
     let group = stream.group_mut(group).expect("the caller has seen it");
     let pending = group.forget(id)?;
     let owner = match pending.owner {
@@ -191,7 +198,14 @@ fn forget(stream: &mut Stream, group: &[u8], id: StreamId, claimer: Owner) -> Op
     Some(Change { id, pending, owner })
 }
 
-fn hand_over(stream: &mut Stream, group: &[u8], id: StreamId, pending: Pending, now_ms: i64) {
+/// Writes down that a delivery has changed hands.
+pub(super) fn hand_over(
+    stream: &mut Stream,
+    group: &[u8],
+    id: StreamId,
+    pending: Pending,
+    now_ms: i64,
+) {
     let group = stream.group_mut(group).expect("the caller has seen it");
     group.deliver(id, pending);
     group.consumer_mut(pending.owner).active_ms = now_ms;
@@ -205,7 +219,7 @@ fn write_claimed(stream: &Stream, id: StreamId, just_id: bool, reply: &mut resp:
 }
 
 /// Counts and logs what became of deliveries.
-fn log_changes(
+pub(super) fn log_changes(
     call: &mut Call<'_, '_>,
     key: Key<'_>,
     group: &[u8],

@@ -2,7 +2,7 @@
 
 use resp::Reply;
 use store::Container;
-use store::value::stream::{Consumer, Group as ConsumerGroup, Stream, StreamId};
+use store::value::stream::{Consumer, Group as ConsumerGroup, Producers, Stream, StreamId};
 
 use super::group::no_such_group;
 use super::id::{write_entries, write_entry, write_id};
@@ -47,7 +47,7 @@ const STREAM: CommandSpec = CommandSpec {
 const FULL_COUNT: u64 = 10;
 
 fn stream(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
-    let key = call.key(2);
+    let (key, now_ms) = (call.key(2), call.unit.now_ms());
     let args = call.args;
     let Some(stream) = call.unit.read_as::<Stream>(key)? else {
         return Err(CommandError::NoSuchKey);
@@ -65,7 +65,10 @@ fn stream(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         _ => return Err(super::wrong_words(call, "XINFO")),
     };
     let reply = &mut *call.reply;
-    reply.map(if count.is_some() { 9 } else { 10 });
+    // Redis 8.6 tells of producers in any case; ours as 8.0 unless there is something to tell.
+    let producers = stream.producers();
+    let fields = if count.is_some() { 9 } else { 10 };
+    reply.map(fields + producers.map_or(0, |_| PRODUCER_FIELDS));
     reply.bulk(b"length");
     reply.int(stream.len().cast_signed());
     reply.bulk(b"radix-tree-keys");
@@ -84,11 +87,33 @@ fn stream(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     reply.int(stream.entries_added().cast_signed());
     reply.bulk(b"recorded-first-entry-id");
     write_id(stream.first_id(), reply);
+    if let Some(producers) = producers {
+        write_producers(producers, now_ms, reply);
+    }
     match count {
         None => write_ends(stream, reply),
         Some(count) => write_full(stream, count, reply),
     }
     Ok(())
+}
+
+/// How many fields `write_producers` writes.
+const PRODUCER_FIELDS: usize = 6;
+
+fn write_producers(producers: &Producers, now_ms: i64, reply: &mut Reply) {
+    let (pids, iids) = producers.tracked(now_ms);
+    let fields: [(&str, u64); PRODUCER_FIELDS] = [
+        ("idmp-duration", producers.duration_s()),
+        ("idmp-maxsize", producers.size_max()),
+        ("pids-tracked", pids),
+        ("iids-tracked", iids),
+        ("iids-added", producers.added()),
+        ("iids-duplicates", producers.duplicates()),
+    ];
+    for (name, value) in fields {
+        reply.bulk(name.as_bytes());
+        reply.int(value.cast_signed());
+    }
 }
 
 /// How many nodes Redis's radix tree has for these keys of 16 bytes, which are in order, from byte

@@ -5,6 +5,9 @@
 //! | `add.rs` | XADD |
 //! | `range.rs` | XLEN, XRANGE, XREVRANGE |
 //! | `read.rs` | XREAD, XREADGROUP |
+//! | `deliver.rs` | what XREADGROUP does at one stream, and how it is logged |
+//! | `budget.rs` | MAXCOUNT, MAXSIZE |
+//! | `producer.rs` | XCFGSET, XIDMPRECORD |
 //! | `trim.rs` | XTRIM, XDEL, XDELEX, XSETID |
 //! | `group.rs` | XGROUP |
 //! | `pending.rs` | XACK, XACKDEL, XNACK, XPENDING |
@@ -16,12 +19,15 @@
 //! What a stream is in memory: `docs/design/stream.md`.
 
 mod add;
+mod budget;
 mod claim;
+mod deliver;
 mod group;
 mod id;
 mod info;
 mod options;
 mod pending;
+mod producer;
 mod range;
 mod read;
 mod trim;
@@ -35,10 +41,12 @@ pub const ROWS: &[&CommandSpec] = &[
     &pending::XACKDEL,
     &add::XADD,
     &claim::XAUTOCLAIM,
+    &producer::XCFGSET,
     &claim::XCLAIM,
     &trim::XDEL,
     &trim::XDELEX,
     &group::XGROUP,
+    &producer::XIDMPRECORD,
     &info::XINFO,
     &range::XLEN,
     &pending::XNACK,

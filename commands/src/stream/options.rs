@@ -10,13 +10,15 @@ use crate::args::{integer, is};
 
 /// What was said.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Options {
+pub(super) struct Options<'a> {
     /// What to cut off.
     pub(super) trim: Option<Trim>,
     /// NOMKSTREAM.
     pub(super) no_stream: bool,
     /// XADD's id and the word that it is.
     pub(super) id: Option<(NewId, usize)>,
+    /// IDMP and IDMPAUTO: the producer, and its id for the entry unless the fields are to give it.
+    pub(super) producer: Option<(&'a [u8], Option<&'a [u8]>)>,
 }
 
 /// Whose options they are.
@@ -33,17 +35,18 @@ const TWO_BOUNDS: CommandError = CommandError::Fixed(
 const LIMIT_WITHOUT_ROUGH: CommandError =
     CommandError::Fixed("ERR syntax error, LIMIT cannot be used without the special ~ option");
 
-impl Options {
+impl<'a> Options<'a> {
     /// Reads the words from the third on, XADD's up to its id.
     pub(super) fn parse(
-        args: Args<'_>,
+        args: Args<'a>,
         command: Command,
         limits: &Limits,
-    ) -> Result<Options, CommandError> {
+    ) -> Result<Options<'a>, CommandError> {
         let mut options = Options {
             trim: None,
             no_stream: false,
             id: None,
+            producer: None,
         };
         let is_xadd = command == Command::Xadd;
         let (mut bound, mut is_rough, mut limit) = (None, false, None);
@@ -72,12 +75,25 @@ impl Options {
                 limit = Some(u64::try_from(value).map_err(|_| CommandError::Fixed(text))?);
             } else if is_xadd && is(word, "NOMKSTREAM") {
                 options.no_stream = true;
+            } else if is_xadd && is(word, "IDMPAUTO") && more > 0 {
+                at += 1;
+                let producer = args.get(at);
+                options.set_producer(producer, None, "IDMPAUTO")?;
+            } else if is_xadd && is(word, "IDMP") && more > 1 {
+                at += 2;
+                let (producer, own_id) = (args.get(at - 1), args.get(at));
+                options.set_producer(producer, Some(own_id), "IDMP")?;
             } else if let Some(references) = id::references(word) {
                 if policy.replace(references).is_some() {
                     return Err(CommandError::Syntax);
                 }
             } else if is_xadd {
                 options.id = Some((NewId::parse(word)?, at));
+                if options.producer.is_some() {
+                    return Err(CommandError::Fixed(
+                        "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs",
+                    ));
+                }
                 break;
             } else {
                 return Err(CommandError::Syntax);
@@ -91,6 +107,34 @@ impl Options {
         }
         options.trim = trim(bound, is_rough, limit, policy.unwrap_or_default(), limits)?;
         Ok(options)
+    }
+}
+
+impl<'a> Options<'a> {
+    fn set_producer(
+        &mut self,
+        producer: &'a [u8],
+        own_id: Option<&'a [u8]>,
+        option: &str,
+    ) -> Result<(), CommandError> {
+        if self.producer.is_some() {
+            return Err(CommandError::Fixed(
+                "ERR IDMP/IDMPAUTO specified multiple times",
+            ));
+        }
+        let missing = if producer.is_empty() {
+            Some("producer ID")
+        } else if own_id.is_some_and(<[u8]>::is_empty) {
+            Some("idempotent ID")
+        } else {
+            None
+        };
+        if let Some(missing) = missing {
+            let text = format!("ERR {option} requires a non-empty {missing}");
+            return Err(CommandError::Text(text.into()));
+        }
+        self.producer = Some((producer, own_id));
+        Ok(())
     }
 }
 

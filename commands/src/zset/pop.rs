@@ -244,6 +244,7 @@ fn wait(
         until_ms,
         null: Null::Array,
         hears_loss: false,
+        again_ms: None,
         rewrite: Vec::new(),
     })
 }

@@ -159,6 +159,8 @@ fn limits(values: &[Value]) -> commands::Limits {
         zset_max_listpack_value: unsigned("zset-max-listpack-value"),
         stream_node_max_bytes: unsigned("stream-node-max-bytes"),
         stream_node_max_entries: unsigned("stream-node-max-entries"),
+        stream_idmp_duration_s: unsigned("stream-idmp-duration"),
+        stream_idmp_maxsize: unsigned("stream-idmp-maxsize"),
         hll_sparse_max_bytes: unsigned("hll-sparse-max-bytes"),
     }
 }

@@ -166,6 +166,8 @@ pub static ROWS: &[Row] = &[
     bytes("set-max-listpack-value", 0, LONG_MAX, "64"),
     bytes("stream-node-max-bytes", 0, LONG_MAX, "4096"),
     number("stream-node-max-entries", 0, LONG_MAX, "100"),
+    number("stream-idmp-duration", 1, 86_400, "100"),
+    number("stream-idmp-maxsize", 1, 10_000, "100"),
     number("zset-max-listpack-entries", 0, LONG_MAX, "128").alias("zset-max-ziplist-entries"),
     bytes("zset-max-listpack-value", 0, LONG_MAX, "64").alias("zset-max-ziplist-value"),
     // Persistence.

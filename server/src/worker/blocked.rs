@@ -4,11 +4,13 @@
 //!   parked(Key) ─┬─ Letter::Answered    somebody has run it: the answer, then what stands behind it
 //!                ├─ Letter::Unblocked   CLIENT UNBLOCK has ended it: a null or an error
 //!                ├─ Letter::Again       run it once more
+//!                ├─ Letter::Sooner      it may find something by itself, and earlier than was known
 //!                ├─ its time is over    if the word can be had: a null
+//!                ├─ that time has come  run it once more
 //!                └─ the peer ends, KILL the connection goes, and the wait with it
 //!
 //! **Invariant:** `session.blocked` is there exactly while `parked` is `Wait::Key`, and its deadline is
-//! in `give_up` exactly then.
+//! in `give_up` exactly then, as is the time at which it may find something by itself.
 
 use std::sync::Arc;
 
@@ -20,6 +22,26 @@ use crate::clients::ClientId;
 use crate::connection::{Connection, Wait};
 use crate::session::ReplyMode;
 
+/// When a waiting connection is to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Alarm {
+    /// By the monotonic clock, in milliseconds.
+    pub(super) at_ms: i64,
+    /// Which connection.
+    place: usize,
+    client: ClientId,
+    why: Why,
+}
+
+/// Why it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    /// Its command may find something by itself.
+    Again,
+    /// Its time is over.
+    Over,
+}
+
 /// How soon a time-out that met its command running looks again.
 const LOOK_AGAIN_MS: i64 = 1;
 
@@ -29,13 +51,37 @@ impl<D: Driver> Worker<'_, D> {
         let Some(connection) = &self.connections[place] else {
             return;
         };
+        let client = connection.client.id;
         let blocked = connection.session.blocked.as_ref();
-        if let Some(until_ms) = blocked.and_then(|blocked| blocked.until_ms) {
-            let desk = &self.engine.desk;
-            let at = desk.monotonic_ms.saturating_add(until_ms - desk.clock_ms);
-            self.give_up.insert((at, place, connection.client.id));
-        }
+        let until_ms = blocked.and_then(|blocked| blocked.until_ms);
+        let again_ms = blocked.and_then(|blocked| blocked.again_ms());
+        self.set_alarm(place, client, Why::Over, until_ms);
+        self.set_alarm(place, client, Why::Again, again_ms);
         self.receive_more(place);
+    }
+
+    /// Sees to it that a connection is looked at, `when_ms` since 1970.
+    fn set_alarm(&mut self, place: usize, client: ClientId, why: Why, when_ms: Option<i64>) {
+        let Some(when_ms) = when_ms else { return };
+        let desk = &self.engine.desk;
+        let from_now = when_ms.saturating_sub(desk.clock_ms);
+        self.give_up.insert(Alarm {
+            at_ms: desk.monotonic_ms.saturating_add(from_now),
+            place,
+            client,
+            why,
+        });
+    }
+
+    /// A command may find something by itself, and earlier than was known when it began to wait.
+    pub(super) fn wake_sooner(&mut self, client: ClientId) {
+        let Some(place) = self.blocked_place(client) else {
+            return;
+        };
+        let connection = self.connections[place].as_ref();
+        let blocked = connection.and_then(|c| c.session.blocked.as_ref());
+        let again_ms = blocked.and_then(|blocked| blocked.again_ms());
+        self.set_alarm(place, client, Why::Again, again_ms);
     }
 
     /// Bytes of requests behind the one that waits.
@@ -76,46 +122,53 @@ impl<D: Driver> Worker<'_, D> {
         });
     }
 
-    /// The command is to be run by its own worker.
-    pub(super) fn run_again(&mut self, client: ClientId) {
+    /// The command is to be run by its own worker, unless somebody runs it this moment or has.
+    pub(super) fn run_again(&mut self, client: ClientId) -> Ending {
         let Some(place) = self.blocked_place(client) else {
-            return;
+            return Ending::Over;
         };
         let Some(connection) = &mut self.connections[place] else {
-            return;
+            return Ending::Over;
         };
-        let blocked = connection.session.blocked.clone();
-        if let Some(blocked) = blocked
-            && blocked.try_end() == Ending::Ours
-        {
+        let Some(blocked) = connection.session.blocked.clone() else {
+            return Ending::Over;
+        };
+        let ending = blocked.try_end();
+        if ending == Ending::Ours {
             connection.parked = None;
             connection.session.again = connection.session.blocked.take();
             self.forget_wait(place, &blocked);
             self.ready.push_back(place);
         }
+        ending
     }
 
-    /// Ends the waits whose time is over.
+    /// Ends the waits whose time is over, and runs those commands again that may find something now.
     pub(super) fn give_up_blocked(&mut self) {
         let now_ms = self.engine.desk.monotonic_ms;
-        while let Some(&(at, place, client)) = self.give_up.first()
-            && at <= now_ms
+        while let Some(&alarm) = self.give_up.first()
+            && alarm.at_ms <= now_ms
         {
             self.give_up.pop_first();
-            let connection = self.connections[place].as_ref();
-            let Some(blocked) = connection.and_then(|c| c.session.blocked.clone()) else {
-                continue;
+            let place = alarm.place;
+            let ending = match alarm.why {
+                Why::Again => self.run_again(alarm.client),
+                Why::Over => {
+                    let connection = self.connections[place].as_ref();
+                    let blocked = connection.and_then(|c| c.session.blocked.as_ref());
+                    blocked.map_or(Ending::Over, |blocked| blocked.try_end())
+                }
             };
-            match blocked.try_end() {
-                Ending::Ours => self.go_on_with(place, |connection| {
+            match ending {
+                Ending::Ours if alarm.why == Why::Over => self.go_on_with(place, |connection| {
                     Blocked::write_null(&mut connection.reply);
                 }),
                 Ending::Serving => {
-                    let later = (now_ms + LOOK_AGAIN_MS, place, client);
-                    self.give_up.insert(later);
+                    let at_ms = now_ms + LOOK_AGAIN_MS;
+                    self.give_up.insert(Alarm { at_ms, ..alarm });
                 }
-                // The letter that says how is on its way.
-                Ending::Over => {}
+                // The letter that says how is on its way, or the command is.
+                Ending::Ours | Ending::Over => {}
             }
         }
     }
@@ -169,10 +222,10 @@ impl<D: Driver> Worker<'_, D> {
         let server = self.engine.server;
         server.blocked.leave(blocked);
         server.store.unwait(&blocked.waiter);
-        if blocked.until_ms.is_some() {
+        if blocked.until_ms.is_some() || blocked.again_ms().is_some() {
             let id = blocked.client.id;
             self.give_up
-                .retain(|&(_, at, client)| (at, client) != (place, id));
+                .retain(|alarm| (alarm.place, alarm.client) != (place, id));
         }
     }
 }

@@ -68,8 +68,8 @@ pub struct Worker<'w, D> {
     /// Places of connections that have something to be served, in the order in which it came.
     ready: VecDeque<usize>,
     parked: Vec<usize>,
-    /// When blocked commands give up, monotonic ms, and whose connection it is.
-    give_up: BTreeSet<(i64, usize, ClientId)>,
+    /// When blocked commands give up, or are to be run again.
+    give_up: BTreeSet<blocked::Alarm>,
     dirty: Vec<usize>,
     /// Those of one batch; kept for its memory.
     group: Vec<usize>,
@@ -237,10 +237,9 @@ impl<'w, D: Driver> Worker<'w, D> {
             return Duration::ZERO;
         }
         let until_cron = self.cron.next_ms - self.engine.desk.monotonic_ms;
-        let until_give_up = self
-            .give_up
-            .first()
-            .map_or(until_cron, |&(at, ..)| at - self.engine.desk.monotonic_ms);
+        let until_give_up = self.give_up.first().map_or(until_cron, |alarm| {
+            alarm.at_ms - self.engine.desk.monotonic_ms
+        });
         let patience_ms = until_cron.min(until_give_up).max(0);
         let mut patience = Duration::from_millis(patience_ms as u64);
         if self.engine.desk.evicts {
@@ -301,7 +300,10 @@ impl<'w, D: Driver> Worker<'w, D> {
                 | Letter::Invalidate { .. }
                 | Letter::Answered { .. }
                 | Letter::Unblocked { .. } => drop(self.deliver(letter)),
-                Letter::Again(client) => self.run_again(client),
+                Letter::Again(client) => {
+                    self.run_again(client);
+                }
+                Letter::Sooner(client) => self.wake_sooner(client),
                 // Parked connections are tried again each turn; the letter was the wake-up.
                 Letter::Retry => {}
                 Letter::Listen => self.relisten(),

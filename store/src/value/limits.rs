@@ -32,6 +32,10 @@ pub struct Limits {
     pub stream_node_max_bytes: u64,
     /// `stream-node-max-entries`; 0: no limit.
     pub stream_node_max_entries: u64,
+    /// `stream-idmp-duration`, seconds.
+    pub stream_idmp_duration_s: u64,
+    /// `stream-idmp-maxsize`.
+    pub stream_idmp_maxsize: u64,
     /// `hll-sparse-max-bytes`
     pub hll_sparse_max_bytes: u64,
 }
@@ -60,6 +64,8 @@ impl Default for Limits {
             zset_max_listpack_value: 64,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
+            stream_idmp_duration_s: 100,
+            stream_idmp_maxsize: 100,
             hll_sparse_max_bytes: 3000,
         }
     }

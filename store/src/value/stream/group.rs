@@ -7,6 +7,8 @@
 //!
 //! G1  An id stands in the list of the consumer that the group's list names, and in no other; one that
 //!     nobody owns (XNACK) stands in the group's alone.
+//! G2  `by_time`, once somebody has asked for it (XREADGROUP CLAIM), has each delivery that `pending` has,
+//!     by the time since when it waits. Groups for which nobody asks pay nothing for it.
 //!
 //! All of this is counted, so that a snapshot or COPY shares it. A group's first change after a cut
 //! copies the directory of groups and its own of consumers (a pointer each: fine to some ten thousand);
@@ -16,21 +18,30 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use collections::due_set::DueSet;
 use collections::id_map::{self, IdMap};
+use collections::tree::{Parts, Record};
 
 use super::id::StreamId;
 use crate::error::Refused;
 
 /// A name that clients chose.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Name(Arc<Vec<u8>>);
+pub(super) struct Name(Arc<Vec<u8>>);
 
 impl Name {
-    fn new(bytes: &[u8]) -> Result<Name, Refused> {
+    pub(super) fn new(bytes: &[u8]) -> Result<Name, Refused> {
         let mut own = Vec::new();
         own.try_reserve_exact(bytes.len()).map_err(|_| Refused)?;
         own.extend_from_slice(bytes);
         Ok(Name(Arc::new(own)))
+    }
+}
+
+impl Name {
+    /// Bytes of its allocations.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.0.capacity() + size_of::<Vec<u8>>() + 2 * size_of::<usize>()
     }
 }
 
@@ -47,7 +58,7 @@ pub(super) struct Groups {
 }
 
 /// About what a map's entry of two words takes.
-const DIRECTORY_BYTES: usize = 48;
+pub(super) const DIRECTORY_BYTES: usize = 48;
 
 impl Groups {
     pub(super) fn len(&self) -> usize {
@@ -83,10 +94,13 @@ impl Groups {
     /// Lets go of all groups, piece by piece.
     pub(super) fn free_in_steps(self, pause: &mut dyn FnMut()) {
         for group in self.by_name.into_values().filter_map(Arc::into_inner) {
-            free(group.pending, pause);
+            free(group.pending.into_parts(), pause);
+            if let Some(by_time) = group.by_time {
+                free(by_time.into_parts(), pause);
+            }
             for consumer in group.consumers.into_iter().flatten() {
                 if let Some(consumer) = Arc::into_inner(consumer) {
-                    free(consumer.pending, pause);
+                    free(consumer.pending.into_parts(), pause);
                 }
                 pause();
             }
@@ -101,10 +115,9 @@ impl Groups {
     }
 }
 
-fn free<V: id_map::Value>(map: IdMap<V>, pause: &mut dyn FnMut()) {
+fn free<R: Record>(mut parts: Parts<R>, pause: &mut dyn FnMut()) {
     /// Leaves between pauses.
     const LEAVES: usize = 256;
-    let mut parts = map.into_parts();
     while parts.free_some(LEAVES) {
         pause();
     }
@@ -122,6 +135,16 @@ pub struct Pending {
 }
 
 impl id_map::Value for Pending {}
+
+impl Pending {
+    /// Since when it waits: nobody's has waited for ever.
+    fn since_ms(&self) -> i64 {
+        match self.owner {
+            Owner::NOBODY => i64::MIN,
+            _ => self.delivered_ms,
+        }
+    }
+}
 
 /// A consumer's number within its group; nobody's is [`Owner::NOBODY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +194,8 @@ pub struct Group {
     /// How many entries had ever been added when it was; `None`: not known.
     pub entries_read: Option<u64>,
     pending: IdMap<Pending>,
+    /// G2.
+    by_time: Option<DueSet>,
     /// By number.
     consumers: Vec<Option<Arc<Consumer>>>,
     numbers: BTreeMap<Name, u32>,
@@ -184,6 +209,7 @@ impl Group {
             last_id,
             entries_read,
             pending: IdMap::new(),
+            by_time: None,
             consumers: Vec::new(),
             numbers: BTreeMap::new(),
         }
@@ -193,6 +219,47 @@ impl Group {
     #[must_use]
     pub fn pending(&self) -> &IdMap<Pending> {
         &self.pending
+    }
+
+    /// Puts the deliveries in the order of their times (G2), unless they are: takes its time with many.
+    pub fn sort_by_time(&mut self) {
+        if self.by_time.is_some() {
+            return;
+        }
+        let mut by_time = DueSet::new();
+        for (id, pending) in self.pending.iter() {
+            by_time.insert(pending.since_ms(), id);
+        }
+        self.by_time = Some(by_time);
+    }
+
+    /// The deliveries that wait since `until_ms` at the latest, the longest first; nobody's come before
+    /// all others. `sort_by_time` has been called.
+    pub fn waiting_since(&self, until_ms: i64) -> impl Iterator<Item = StreamId> {
+        let waiting = self.by_time.iter().flat_map(DueSet::iter);
+        waiting
+            .take_while(move |(since_ms, _)| *since_ms <= until_ms)
+            .map(|(_, id)| StreamId::from(id))
+    }
+
+    /// Since when the delivery that waits longest does so. As `waiting_since`.
+    #[must_use]
+    pub fn waits_since_ms(&self) -> Option<i64> {
+        let first = self.by_time.as_ref()?.first();
+        first.map(|(since_ms, _)| since_ms)
+    }
+
+    /// Keeps G2: an id's delivery was `before` and is `after`.
+    fn note(&mut self, id: u128, before: Option<Pending>, after: Option<Pending>) {
+        let Some(by_time) = &mut self.by_time else {
+            return;
+        };
+        if let Some(before) = before {
+            by_time.remove(before.since_ms(), id);
+        }
+        if let Some(after) = after {
+            by_time.insert(after.since_ms(), id);
+        }
     }
 
     /// How many consumers there are.
@@ -279,7 +346,8 @@ impl Group {
         let consumer = self.consumers[at as usize].take();
         let consumer = consumer.expect("numbers are those of consumers");
         for (id, _) in consumer.pending.iter() {
-            self.pending.remove(id);
+            let gone = self.pending.remove(id);
+            self.note(id, gone, None);
         }
         Some(consumer.pending.len())
     }
@@ -287,6 +355,7 @@ impl Group {
     /// Writes down a delivery; an earlier one of the same entry is over, whoever got it.
     pub fn deliver(&mut self, id: StreamId, delivery: Pending) {
         let before = self.pending.insert(id.into(), delivery);
+        self.note(id.into(), before, Some(delivery));
         let before = before.map_or(Owner::NOBODY, |before| before.owner);
         if before != delivery.owner {
             self.disown(id, before);
@@ -300,6 +369,7 @@ impl Group {
     /// Forgets a delivery: it is acknowledged, or its entry is gone. `None` if there was none.
     pub fn forget(&mut self, id: StreamId) -> Option<Pending> {
         let gone = self.pending.remove(id.into())?;
+        self.note(id.into(), Some(gone), None);
         self.disown(id, gone.owner);
         Some(gone)
     }
@@ -318,11 +388,12 @@ impl Group {
     fn memory_bytes(&self) -> usize {
         let directory = self.consumers.capacity() * size_of::<usize>();
         let consumers = self.consumers().map(|consumer| {
-            let name = consumer.name.0.capacity() + size_of::<Vec<u8>>() + 2 * size_of::<usize>();
+            let name = consumer.name.heap_bytes();
             let own = size_of::<Consumer>() + 2 * size_of::<usize>();
             DIRECTORY_BYTES + name + own + consumer.pending.heap_bytes()
         });
         let own = size_of::<Group>() + 2 * size_of::<usize>();
-        own + self.pending.heap_bytes() + directory + consumers.sum::<usize>()
+        let by_time = self.by_time.as_ref().map_or(0, DueSet::heap_bytes);
+        own + self.pending.heap_bytes() + by_time + directory + consumers.sum::<usize>()
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //!   Stream ── Box Body ─┬─ nodes: id ─> Arc Listpack     some dozens of entries each, as RDB stores them
 //!                       ├─ lengths, ids
-//!                       └─ groups: name ─> who got what
+//!                       ├─ groups: name ─> who got what
+//!                       └─ producers: name ─> under which ids they added what
 //! ```
 //!
 //! R1  `len` is the number of live entries; `first_id` is the first one's id, 0-0 if there is none.
@@ -16,12 +17,14 @@
 //! | going through the entries | `walk.rs` |
 //! | MAXLEN, MINID | `trim.rs` |
 //! | consumer groups | `group.rs` |
+//! | producers and their ids | `producers.rs` |
 //!
 //! Checked by: `tests/streams.rs` (random edits against a `BTreeMap`).
 
 mod group;
 mod id;
 mod node;
+mod producers;
 mod trim;
 mod walk;
 
@@ -32,6 +35,7 @@ use collections::id_map::IdMap;
 pub use group::{Consumer, Group, Mine, Owner, Pending};
 pub use id::StreamId;
 pub use node::{Entry, Fields, Node};
+pub use producers::{Claim, Producers};
 pub use trim::{Bound, References, Trim};
 pub use walk::Walk;
 
@@ -58,6 +62,8 @@ struct Body {
     max_deleted_id: StreamId,
     entries_added: u64,
     groups: Arc<Groups>,
+    /// Once an entry has been added under an id of its producer's, or they have been configured.
+    producers: Option<Arc<Producers>>,
 }
 
 /// A node is never larger, whatever the configuration says: Redis's bound.
@@ -289,6 +295,42 @@ impl Stream {
         }
     }
 
+    /// What it remembers of its producers, once there is something.
+    #[must_use]
+    pub fn producers(&self) -> Option<&Producers> {
+        self.body.producers.as_deref()
+    }
+
+    /// The same, to be changed; `limits` say how long and how much unless the stream knows itself.
+    fn producers_mut(&mut self, limits: &Limits) -> &mut Producers {
+        let producers = self.body.producers.get_or_insert_with(|| {
+            let (duration_s, size_max) =
+                (limits.stream_idmp_duration_s, limits.stream_idmp_maxsize);
+            Arc::new(Producers::new(duration_s, size_max))
+        });
+        Arc::make_mut(producers)
+    }
+
+    /// Remembers under which id of its producer's an entry was added.
+    pub fn remember(&mut self, claim: Claim, id: StreamId, now_ms: i64, limits: &Limits) {
+        self.producers_mut(limits).add(claim, id, now_ms);
+    }
+
+    /// Counts an entry that a producer has sent again.
+    pub fn count_duplicate(&mut self, limits: &Limits) {
+        self.producers_mut(limits).count_duplicate();
+    }
+
+    /// Says for how long producers' ids are remembered, and how many of each.
+    pub fn configure_producers(
+        &mut self,
+        duration_s: Option<u64>,
+        size_max: Option<u64>,
+        limits: &Limits,
+    ) {
+        self.producers_mut(limits).configure(duration_s, size_max);
+    }
+
     /// How many nodes the entries between two ids are in, about: what a walk costs.
     #[must_use]
     pub fn nodes_between(&self, start: StreamId, end: StreamId) -> u64 {
@@ -400,12 +442,14 @@ impl Container for Stream {
 
     fn memory_bytes(&self) -> usize {
         let body = &*self.body;
-        size_of::<Body>() + body.nodes.heap_bytes() + body.groups.memory_bytes()
+        let producers = self.producers().map_or(0, Producers::memory_bytes);
+        size_of::<Body>() + body.nodes.heap_bytes() + body.groups.memory_bytes() + producers
     }
 
     fn free_effort(&self) -> u64 {
         let groups = self.groups().map(|(_, group)| group.free_effort());
-        self.body.nodes.len() + groups.sum::<u64>()
+        let producers = self.producers().map_or(0, Producers::free_effort);
+        self.body.nodes.len() + groups.sum::<u64>() + producers
     }
 
     fn free_in_steps(&mut self, pause: &mut dyn FnMut()) {
@@ -418,6 +462,9 @@ impl Container for Stream {
         }
         if let Some(groups) = Arc::into_inner(body.groups) {
             groups.free_in_steps(pause);
+        }
+        if let Some(producers) = body.producers.and_then(Arc::into_inner) {
+            producers.free_in_steps(pause);
         }
     }
 }
