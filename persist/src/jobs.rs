@@ -45,8 +45,8 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// How long the cut took, µs.
     pub cut_us: AtomicU64,
-    /// Bytes that had been copied because of cuts when this one was made.
-    pub copied_before: AtomicU64,
+    /// The most bytes that were held by the cut alone, because the originals had been copied.
+    pub copied: AtomicU64,
     /// Changes that the cut holds: success takes them off the dirty count.
     pub changes: AtomicU64,
 }
@@ -75,7 +75,7 @@ impl Job {
                 keys: AtomicU64::new(0),
                 bytes: AtomicU64::new(0),
                 cut_us: AtomicU64::new(0),
-                copied_before: AtomicU64::new(0),
+                copied: AtomicU64::new(0),
                 changes: AtomicU64::new(0),
             },
             cancelled: AtomicBool::new(false),

@@ -150,6 +150,17 @@ pub enum Reason {
     Memory,
 }
 
+impl Reason {
+    /// This reason, of a file.
+    #[must_use]
+    pub fn of(self, path: &Path) -> Failure {
+        Failure {
+            path: path.to_owned(),
+            reason: self,
+        }
+    }
+}
+
 impl Failure {
     /// Whether the file is simply not there.
     #[must_use]
@@ -209,20 +220,29 @@ impl From<Refused> for Reason {
 /// Hears what a file says about itself: a name and a value.
 pub type Aux<'a> = &'a dyn Fn(&[u8], &[u8]);
 
-/// Loads a file with threads of its own, whose lanes in the store are `lanes`. Gives the file's bytes
-/// up to the end of the RDB part: what stands behind it is somebody else's (an append-only file).
+/// Opens a data file.
 ///
 /// # Errors
-/// [`Failure`] (R2).
+/// [`Failure`], the file's absence included ([`Failure::is_absence`]).
+pub fn open(disk: &Disk, path: &Path) -> Result<DataFile, Failure> {
+    disk.open(path)
+        .map_err(|error| Reason::System(error).of(path))
+}
+
+/// Loads a file, from its beginning, with threads of its own, whose lanes in the store are `lanes`. Gives
+/// the file's bytes up to the end of the RDB part: what stands behind it is somebody else's (an append-only
+/// file).
+///
+/// # Errors
+/// [`Reason`] (R2).
 pub fn load(
     store: &Store,
     lanes: Range<usize>,
-    disk: &Disk,
-    path: &Path,
+    file: DataFile,
     how: &How,
     progress: &Progress,
     aux: Aux<'_>,
-) -> Result<u64, Failure> {
+) -> Result<u64, Reason> {
     let threads = how.threads.clamp(1, lanes.len());
     let (batches, receiver) = mpsc::sync_channel::<Batch>(threads + 1);
     let receiver = Mutex::new(receiver);
@@ -243,37 +263,32 @@ pub fn load(
         }
         // A channel without readers: all of them have failed, and the reason lies in `failed`.
         let batches = batches;
-        read(disk, path, store.databases(), how, progress, aux, |batch| {
+        read(file, store.databases(), how, progress, aux, |batch| {
             if has_failed() || batches.send(batch).is_err() {
                 return Err(Reason::Cancelled);
             }
             Ok(())
         })
     });
-    let reason = failed.into_inner();
-    match (result, reason) {
-        (Ok(bytes), None) => Ok(bytes),
-        (_, Some(reason)) | (Err(reason), None) => Err(Failure {
-            path: path.to_owned(),
-            reason,
-        }),
+    match failed.into_inner() {
+        Some(reason) => Err(reason),
+        None => result,
     }
 }
 
-/// Loads a file with the caller's unit, which holds everything.
+/// Loads a file, from its beginning, with the caller's unit, which holds everything.
 ///
 /// # Errors
-/// [`Failure`] (R2).
+/// [`Reason`] (R2).
 pub fn load_into(
     unit: &mut Unit<'_>,
-    disk: &Disk,
-    path: &Path,
+    file: DataFile,
     how: &How,
     progress: &Progress,
     aux: Aux<'_>,
-) -> Result<u64, Failure> {
+) -> Result<u64, Reason> {
     let (db, databases) = (unit.db(), unit.store().databases());
-    let loaded = read(disk, path, databases, how, progress, aux, |batch| {
+    let loaded = read(file, databases, how, progress, aux, |batch| {
         unit.select(batch.db());
         let mut records = batch.records(&how.limits);
         while let Some(record) = next(&batch, &mut records, how, progress)? {
@@ -282,10 +297,7 @@ pub fn load_into(
         Ok(())
     });
     unit.select(db);
-    loaded.map_err(|reason| Failure {
-        path: path.to_owned(),
-        reason,
-    })
+    loaded
 }
 
 /// How much is read at a time.
@@ -293,15 +305,13 @@ const BLOCK_BYTES: usize = 1 << 20;
 
 /// Reads a file and hands on its batches.
 fn read(
-    disk: &Disk,
-    path: &Path,
+    mut file: DataFile,
     databases: u32,
     how: &How,
     progress: &Progress,
     aux: Aux<'_>,
     mut hand_on: impl FnMut(Batch) -> Result<(), Reason>,
 ) -> Result<u64, Reason> {
-    let mut file = disk.open(path).map_err(Reason::System)?;
     if let Ok(bytes) = file.len() {
         progress.bytes_total.fetch_max(bytes, Relaxed);
     }

@@ -243,7 +243,10 @@ struct Batch {
 }
 
 impl Source {
-    fn take(&mut self) -> Option<Batch> {
+    fn take(&mut self, job: &Job) -> Option<Batch> {
+        // Relaxed: a figure.
+        let held = self.cut.held_bytes();
+        job.progress.copied.fetch_max(held, Relaxed);
         let mut parts: Vec<Part> = Vec::new();
         let mut entries = 0;
         while entries < BATCH_ENTRIES
@@ -294,7 +297,7 @@ impl<'o> Worker<'o> {
     fn run(mut self, source: &Mutex<Source>) {
         loop {
             // Not in the loop's head: the lock would be held while encoding.
-            let batch = source.lock().take();
+            let batch = source.lock().take(self.job);
             let Some(batch) = batch else { return };
             if !self.encode(batch) {
                 source.lock().channels = None;
@@ -317,7 +320,7 @@ impl<'o> Worker<'o> {
                 .database(db, size.keys, size.deadlines, &mut block);
         }
         for part in parts {
-            for entry in part.iter() {
+            for entry in part.iter_all() {
                 if !wanted || !self.delay() {
                     return false;
                 }

@@ -85,16 +85,8 @@ fn load(disk: &Arc<Simulated>) -> Result<(u64, u64, String), Reason> {
     };
     let disk = Disk::Simulated(Arc::clone(disk));
     let progress = Progress::new(1, 0);
-    persist::load::load(
-        &store,
-        0..LANES,
-        &disk,
-        Path::new(FILE),
-        &how,
-        &progress,
-        &|_, _| {},
-    )
-    .map_err(|failure| failure.reason)?;
+    let file = persist::load::open(&disk, Path::new(FILE)).map_err(|failure| failure.reason)?;
+    persist::load::load(&store, 0..LANES, file, &how, &progress, &|_, _| {})?;
     let value = with_all(&store, |unit| {
         unit.select(3);
         let key = unit.key(b"key:7");

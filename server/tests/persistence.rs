@@ -625,3 +625,98 @@ fn what_has_expired_does_not_come_back() {
         "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
     );
 }
+
+fn put(disk: &Arc<Simulated>, name: &str, bytes: &[u8]) {
+    let disk = Disk::Simulated(Arc::clone(disk));
+    let created = disk.create(Path::new(name));
+    created
+        .and_then(|mut file| file.write(bytes))
+        .expect("a disk without faults");
+}
+
+/// A disk with an append-only file of these commands behind an RDB base.
+fn logged(base: &[u8], lines: &[&str]) -> Arc<Simulated> {
+    let disk = Simulated::new();
+    let folder = Disk::Simulated(Arc::clone(&disk)).make_folder(Path::new("appendonlydir"));
+    folder.expect("a disk without faults");
+    let commands: Vec<u8> = lines
+        .iter()
+        .flat_map(|line| common::request(&line.split(' ').collect::<Vec<_>>()))
+        .collect();
+    put(&disk, "appendonlydir/appendonly.aof.1.base.rdb", base);
+    put(&disk, "appendonlydir/appendonly.aof.1.incr.aof", &commands);
+    let manifest = "file appendonly.aof.1.base.rdb seq 1 type b\n\
+                    file appendonly.aof.1.incr.aof seq 1 type i\n";
+    put(
+        &disk,
+        "appendonlydir/appendonly.aof.manifest",
+        manifest.as_bytes(),
+    );
+    disk
+}
+
+/// The log says what happened when it happened: a deadline that is over by now was not over then.
+#[test]
+fn an_append_only_file_is_replayed() {
+    let disk = logged(
+        &small_file(),
+        &[
+            "SELECT 2",
+            "SET counter 1 PXAT 1000",
+            "INCR counter",
+            "PERSIST counter",
+            "SET gone v PXAT 1000",
+            "HSET hash f v g w",
+            "HPEXPIREAT hash 1000 FIELDS 1 f",
+            "HPERSIST hash FIELDS 1 f",
+            "RPUSH list a b c",
+            "PEXPIREAT list 1000",
+            "LPOP list",
+            "PERSIST list",
+            "MULTI",
+            "SELECT 3",
+            "SADD set a",
+            "SREM set b",
+            "EXEC",
+            "SELECT 0",
+            "SET k w",
+        ],
+    );
+    let server = unloaded(&disk, "appendonly yes");
+    assert_eq!(server.load(), Ok(true));
+    let server = TestServer::loading(
+        config("appendonly yes\nsave ''"),
+        Disk::Simulated(Arc::clone(&disk)),
+    );
+    let mut client = server.connect();
+    until("it is loaded", || field(&mut client, "loading") == "0");
+    for _ in 0..2 {
+        assert_eq!(client.line("GET k"), "$w");
+        client.line("SELECT 2");
+        assert_eq!(client.line("GET counter"), "$2");
+        assert_eq!(client.line("TTL counter"), ":-1");
+        assert_eq!(client.line("EXISTS gone"), ":0");
+        assert_eq!(client.line("HMGET hash f g"), "[$v $w]");
+        assert_eq!(client.line("LRANGE list 0 -1"), "[$b $c]");
+        client.line("SELECT 3");
+        assert_eq!(client.line("SMEMBERS set"), "[$a]");
+        client.line("SELECT 0");
+        client.line("SET k forgotten");
+        assert_eq!(client.line("DEBUG LOADAOF"), "+OK");
+    }
+}
+
+#[test]
+fn what_no_log_should_hold_is_refused() {
+    let check = |base: &[u8], lines: &[&str], expected: &str| {
+        let server = unloaded(&logged(base, lines), "appendonly yes");
+        let why = server.load().expect_err("it cannot be loaded").to_string();
+        assert!(why.contains(expected), "{why}, not {expected}");
+    };
+    let good = small_file();
+    check(&good, &["NOTHING x"], "Unknown command 'NOTHING'");
+    let mut bad = good.clone();
+    let last = bad.len() - 1;
+    bad[last] ^= 1;
+    check(&bad, &["SET a 1"], "RDB CRC error");
+}

@@ -51,6 +51,11 @@ impl Alive {
         }
     }
 
+    /// Bytes that only snapshots hold.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.books.0.bytes()
+    }
+
     /// Whether snapshots hold more than they should.
     pub(crate) fn is_over(&self) -> bool {
         self.books.0.is_over()

@@ -35,6 +35,18 @@ pub(crate) struct State {
     pub(crate) changed: bool,
 }
 
+impl State {
+    /// See [`crate::Unit::expiry_ms`].
+    #[inline]
+    pub(crate) fn expiry_ms(&self) -> i64 {
+        if self.gates.closed(Gates::LOADING) {
+            i64::MIN
+        } else {
+            self.now_ms
+        }
+    }
+}
+
 /// Vectors that units borrow from their worker.
 #[derive(Debug)]
 pub struct Scratch {

@@ -95,6 +95,12 @@ impl Cut {
             })
     }
 
+    /// Bytes that only snapshots hold at this moment, this one and others.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.alive.bytes()
+    }
+
     fn of(&self, db: u32) -> impl Iterator<Item = &Snapshot<Entry>> {
         self.tables
             .iter()
@@ -172,6 +178,12 @@ impl Part {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.chunk.is_empty()
+    }
+
+    /// All entries, those included that had expired and had not been removed yet: what is saved, as
+    /// Redis does. Whoever loads them leaves out what has expired by then.
+    pub fn iter_all(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        self.chunk.iter()
     }
 
     /// The entries that had not expired at the cut.

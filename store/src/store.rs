@@ -168,21 +168,6 @@ impl Store {
         }
     }
 
-    /// Bytes of the tables' structure copied so far because a cut held the originals. Waits for nobody:
-    /// a shard that somebody holds at this moment is left out.
-    #[must_use]
-    pub fn copied_bytes(&self) -> u64 {
-        let shards = (0..SHARDS).filter_map(|shard| self.shards.outside(shard).glance());
-        shards
-            .map(|glance| {
-                (0..self.databases)
-                    .filter_map(|db| glance.tables().get(db))
-                    .map(Table::copied_bytes)
-                    .sum::<u64>()
-            })
-            .sum()
-    }
-
     /// INFO's figures.
     #[must_use]
     pub fn stats(&self) -> Stats {

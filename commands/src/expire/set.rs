@@ -165,7 +165,7 @@ fn set(
     let condition = Condition::parse(Words::from(call.args, 3))?;
     let wanted = moment(call.args.get(2), unit_ms, base_ms, command)?;
     let key = call.key(1);
-    let now_ms = call.unit.now_ms();
+    let now_ms = call.unit.expiry_ms();
     let verdict = match call.unit.slot(key) {
         Slot::Vacant(_) => Verdict::Leave,
         Slot::Occupied(mut slot) => {

@@ -162,7 +162,7 @@ fn restore(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
             rdb::DumpError::Value(_) => BAD_FORMAT,
         })?;
 
-    if deadline.is_some_and(|deadline| deadline <= call.unit.now_ms()) {
+    if deadline.is_some_and(|deadline| deadline <= call.unit.expiry_ms()) {
         if call.unit.remove(key) {
             call.unit.log(&[b"DEL", key.bytes()]);
             call.unit.notify(EventClass::GENERIC, "del", key.bytes());

@@ -65,7 +65,7 @@ fn hpexpiretime(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
 /// Answers for each field: what `say` makes of its deadline and the time, -1 without a deadline, -2
 /// without a field.
 fn ask(call: &mut Call<'_, '_>, say: fn(i64, i64) -> i64) -> Result<(), CommandError> {
-    let (key, now_ms) = (call.key(1), call.unit.now_ms());
+    let (key, now_ms) = (call.key(1), call.unit.expiry_ms());
     let hash = call.unit.read_as::<Hash>(key)?;
     let names = fields::parse(call.args, 2, POSITIVE)?;
     call.reply.array(names.len());

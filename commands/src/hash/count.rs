@@ -99,7 +99,7 @@ fn change(
     mut next: impl FnMut(Option<&[u8]>) -> Result<Vec<u8>, CommandError>,
 ) -> Result<bool, CommandError> {
     let (key, name) = (call.key(1), call.args.get(2));
-    let (limits, now_ms) = (&call.settings.limits, call.unit.now_ms());
+    let (limits, now_ms) = (&call.settings.limits, call.unit.expiry_ms());
     call.unit.expire_fields(key, std::iter::once(name));
     match call.unit.slot(key) {
         Slot::Vacant(at) => {

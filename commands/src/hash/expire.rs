@@ -129,7 +129,7 @@ fn expire(
     let condition = condition.unwrap_or(Condition::Always);
     let names = fields::parse(call.args, behind, GREATER)?;
 
-    let has_passed = at_ms <= now_ms;
+    let has_passed = at_ms <= call.unit.expiry_ms();
     let Slot::Occupied(mut slot) = call.unit.slot(key) else {
         call.reply.array(names.len());
         names.iter().for_each(|_| call.reply.int(NO_FIELD));
@@ -225,7 +225,7 @@ pub(super) const HPERSIST: CommandSpec = CommandSpec {
 
 fn hpersist(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     const NO_DEADLINE: i64 = -1;
-    let (key, now_ms) = (call.key(1), call.unit.now_ms());
+    let (key, now_ms) = (call.key(1), call.unit.expiry_ms());
     call.unit.read_as::<Hash>(key)?;
     let names = fields::parse(call.args, 2, POSITIVE)?;
     let Slot::Occupied(mut slot) = call.unit.slot(key) else {

@@ -40,6 +40,7 @@ enum Then {
 
 fn hgetex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let (key, now_ms) = (call.key(1), call.unit.now_ms());
+    let live_ms = call.unit.expiry_ms();
     call.unit.read_as::<Hash>(key)?;
     let (then, behind) = parse_then(call.args, now_ms)?;
     let names = fields::parse(call.args, behind, POSITIVE)?;
@@ -49,14 +50,14 @@ fn hgetex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         names.iter().for_each(|_| call.reply.null());
         return Ok(());
     };
-    let has_passed = matches!(then, Then::Expire(at) if at <= now_ms);
+    let has_passed = matches!(then, Then::Expire(at) if at <= live_ms);
     let (reply, mut changed) = (&mut *call.reply, Vec::new());
     let is_empty = slot.edit(|hash: &mut Hash| {
         if let Then::Expire(_) = then {
             hash.expect_deadlines()?;
         }
         for name in names.iter() {
-            let Some(field) = hash.get(name, now_ms) else {
+            let Some(field) = hash.get(name, live_ms) else {
                 reply.null();
                 continue;
             };
@@ -183,6 +184,7 @@ impl<'a> SetEx<'a> {
 
 fn hsetex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let (key, now_ms) = (call.key(1), call.unit.now_ms());
+    let live_ms = call.unit.expiry_ms();
     let wanted = SetEx::parse(call.args, now_ms)?;
     let limits = &call.settings.limits;
     let hash = call.unit.read_as::<Hash>(key)?;
@@ -193,7 +195,7 @@ fn hsetex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     if let Some(exist) = wanted.exist {
         call.unit.expire_fields(key, wanted.names());
         let hash = call.unit.look_as::<Hash>(key)?;
-        let exists = |name: &[u8]| hash.is_some_and(|hash| hash.get(name, now_ms).is_some());
+        let exists = |name: &[u8]| hash.is_some_and(|hash| hash.get(name, live_ms).is_some());
         if wanted.names().any(|name| exists(name) != exist) {
             call.reply.int(0);
             return Ok(());
@@ -218,7 +220,7 @@ fn hsetex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     }
     call.unit.notify(EventClass::HASH, "hset", key.bytes());
     match deadline {
-        FieldDeadline::At(at_ms) if at_ms <= now_ms => {
+        FieldDeadline::At(at_ms) if at_ms <= live_ms => {
             return remove_passed(call, key, &wanted.names().collect::<Vec<_>>());
         }
         FieldDeadline::At(_) => call.unit.notify(EventClass::HASH, "hexpire", key.bytes()),
@@ -285,7 +287,7 @@ pub(super) const HGETDEL: CommandSpec = CommandSpec {
 };
 
 fn hgetdel(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
-    let (key, now_ms) = (call.key(1), call.unit.now_ms());
+    let (key, now_ms) = (call.key(1), call.unit.expiry_ms());
     call.unit.read_as::<Hash>(key)?;
     let names = fields::parse(call.args, 2, POSITIVE)?;
     call.unit.expire_fields(key, names.iter());

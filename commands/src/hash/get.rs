@@ -32,7 +32,7 @@ fn hget(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
 
 /// The field that word 2 names.
 fn find<'u>(unit: &'u mut Unit<'_>, args: Args<'_>) -> Result<Option<Field<'u>>, CommandError> {
-    let (key, name, now_ms) = (unit.key(args.get(1)), args.get(2), unit.now_ms());
+    let (key, name, now_ms) = (unit.key(args.get(1)), args.get(2), unit.expiry_ms());
     unit.expire_fields(key, std::iter::once(name));
     let hash = unit.read_as::<Hash>(key)?;
     Ok(hash.and_then(|hash| hash.get(name, now_ms)))
@@ -50,7 +50,7 @@ pub(super) const HMGET: CommandSpec = CommandSpec {
 };
 
 fn hmget(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
-    let (key, names, now_ms) = (call.key(1), call.args.skip(2), call.unit.now_ms());
+    let (key, names, now_ms) = (call.key(1), call.args.skip(2), call.unit.expiry_ms());
     call.unit.expire_fields(key, names.iter());
     let hash = call.unit.read_as::<Hash>(key)?;
     call.reply.array(names.len());

@@ -35,7 +35,7 @@ fn hrandfield(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let key = call.key(1);
     // Any may be drawn, so none may be left that is over.
     call.unit.expire_all_fields(key);
-    let now_ms = call.unit.now_ms();
+    let now_ms = call.unit.expiry_ms();
     let Some(hash) = call.unit.pin::<Hash>(key)? else {
         match count {
             Some(_) => call.reply.array(0),

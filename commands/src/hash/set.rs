@@ -103,7 +103,7 @@ pub(super) const HSETNX: CommandSpec = CommandSpec {
 
 fn hsetnx(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let (key, pair) = (call.key(1), call.args.skip(2));
-    let (limits, now_ms) = (&call.settings.limits, call.unit.now_ms());
+    let (limits, now_ms) = (&call.settings.limits, call.unit.expiry_ms());
     call.unit.expire_fields(key, std::iter::once(pair.get(0)));
     let is_new = match call.unit.slot(key) {
         Slot::Vacant(at) => {

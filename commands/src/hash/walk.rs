@@ -64,7 +64,7 @@ enum Shown {
 const LONG_LEN_MIN: u64 = 500;
 
 fn show_all(call: &mut Call<'_, '_>, shown: Shown) -> Result<(), CommandError> {
-    let (key, now_ms) = (call.key(1), call.unit.now_ms());
+    let (key, now_ms) = (call.key(1), call.unit.expiry_ms());
     let Some(hash) = call.unit.read_as::<Hash>(key)? else {
         match shown {
             Shown::Both => call.reply.map(0),
@@ -117,7 +117,7 @@ pub(super) const HSCAN: CommandSpec = CommandSpec {
 fn hscan(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     // Redis looks at the key before it reads the options.
     Walk::check_cursor(call.args)?;
-    let (key, now_ms) = (call.key(1), call.unit.now_ms());
+    let (key, now_ms) = (call.key(1), call.unit.expiry_ms());
     let Some(hash) = call.unit.pin::<Hash>(key)? else {
         Walk::nothing(call.reply);
         return Ok(());

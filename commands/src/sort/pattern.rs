@@ -72,7 +72,7 @@ impl<'a> Pattern<'a> {
             .expect("a pattern of keys is followed under the locks")
             .unit;
         let name = [before, element, behind].concat();
-        let (key, now_ms) = (unit.key(&name), unit.now_ms());
+        let (key, now_ms) = (unit.key(&name), unit.expiry_ms());
         let value = unit.read(key)?.value();
         match (value, field) {
             (ValueRef::String(text), None) => Some(text.bytes(&mut [0; 20]).to_vec()),

@@ -105,7 +105,7 @@ fn getex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     say(call.reply, value);
     let now = call.unit.now_ms();
     let at = ttl.deadline("getex", now)?;
-    if at.is_some_and(|at| at <= now) {
+    if at.is_some_and(|at| at <= call.unit.expiry_ms()) {
         remove_passed(call, key);
         return Ok(());
     }

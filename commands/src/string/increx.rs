@@ -312,7 +312,7 @@ fn put(
     text: &[u8],
     event: &'static str,
 ) -> Result<(), CommandError> {
-    let (key, now) = (call.key(1), call.unit.now_ms());
+    let (key, now) = (call.key(1), call.unit.expiry_ms());
     let had = call
         .unit
         .look(key)

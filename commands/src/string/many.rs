@@ -113,7 +113,7 @@ fn msetex(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
     let met = none_or_all(call, 2, pairs, wanted);
     if met {
         match deadline {
-            Deadline::At(at) if at <= now => remove_keys(call, pairs),
+            Deadline::At(at) if at <= call.unit.expiry_ms() => remove_keys(call, pairs),
             _ => {
                 put_pairs(call, 2, pairs, deadline)?;
                 log_msetex(call, end, deadline);

@@ -85,7 +85,7 @@ pub(super) fn store_one(
     condition: Condition<'_>,
     deadline: Deadline,
 ) -> Result<bool, CommandError> {
-    let (key, args, now) = (call.key(key), call.args, call.unit.now_ms());
+    let (key, args, now) = (call.key(key), call.args, call.unit.expiry_ms());
     let at = match deadline {
         Deadline::At(at) => Some(at),
         Deadline::Keep | Deadline::Clear => None,

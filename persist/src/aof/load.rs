@@ -200,7 +200,7 @@ impl<T: Taker> Files<'_, T> {
             .read(&mut magic)
             .map_err(|e| self.disk_failed(entry, &e))?;
         let mut from = 0;
-        if n == magic.len() && magic == *b"REDIS" {
+        if n == magic.len() && (magic == *b"REDIS" || magic == *b"VALKE") {
             let is_old = entry.name == self.layout.name;
             self.taker.say(
                 Say::Notice,

@@ -5,6 +5,7 @@
 //! | `mod.rs` | the figures, and units of threads that are no workers |
 //! | `save.rs` | begins saves, ends them, save points, what FLUSHALL means for the file |
 //! | `load.rs` | loading at the start and by DEBUG RELOAD |
+//! | `replay.rs` | the append-only file's commands run |
 //! | `refuse.rs` | commands that are refused: LOADING, MISCONF |
 //!
 //! ```text
@@ -22,6 +23,7 @@
 
 mod load;
 mod refuse;
+mod replay;
 mod save;
 
 use std::sync::Arc;
@@ -37,7 +39,9 @@ use store::{Busy, Plan, Scratch, Store, Turn, Unit};
 
 use crate::stats::Changes;
 
+pub use load::NotLoaded;
 pub(crate) use refuse::{REFUSING, Refusal};
+pub use replay::Replayed;
 pub(crate) use save::NotBegun;
 pub use save::SavePoint;
 
@@ -61,6 +65,8 @@ pub struct Persistence {
     service: Mutex<Scratch>,
     /// The loading that runs.
     loading: Mutex<Option<Arc<Progress>>>,
+    /// What the loading of the append-only file found, until the log goes on from there.
+    pub replayed: Mutex<Option<Replayed>>,
     /// BGSAVE SCHEDULE, and what could not begin at once: the timers begin it.
     pub(crate) scheduled: AtomicBool,
     /// INFO's figures. Relaxed, all of them: each stands for itself.
@@ -103,6 +109,7 @@ impl Persistence {
             lane,
             service: Mutex::new(Scratch::new()),
             loading: Mutex::new(None),
+            replayed: Mutex::new(None),
             scheduled: AtomicBool::new(false),
             figures: Figures {
                 last_save_unix_s: AtomicI64::new(unix_ms.div_euclid(1_000)),

@@ -83,7 +83,6 @@ impl Server {
         progress.keys_total.store(cut.total().keys, Relaxed);
         progress.changes.store(changes, Relaxed);
         progress.cut_us.store(cut_us, Relaxed);
-        progress.copied_before.store(self.copied_bytes(), Relaxed);
         if kind == Kind::Background {
             persistence.figures.last_try_unix_s.store(unix_s, Relaxed);
         }
@@ -122,11 +121,6 @@ impl Server {
             cut_us / 1_000,
             self.live().latency_monitor_threshold_ms,
         );
-    }
-
-    /// Bytes copied so far because a cut held the originals.
-    pub(crate) fn copied_bytes(&self) -> u64 {
-        self.store.copied_bytes()
     }
 
     /// What the configuration says about files now.
@@ -195,8 +189,8 @@ impl Server {
 
     /// Bytes copied on account of a job so far.
     pub(crate) fn copied_for(&self, job: &Job) -> u64 {
-        let before = job.progress.copied_before.load(Relaxed);
-        self.copied_bytes().saturating_sub(before)
+        let now = self.store.snapshot_bytes();
+        job.progress.copied.fetch_max(now, Relaxed).max(now)
     }
 
     /// The file is good again, and holds what had been counted when it was cut. Not from a worker.

@@ -82,7 +82,7 @@ impl Books<'_> {
     pub(crate) fn has_expired(&self, entry: EntryRef<'_>) -> bool {
         entry
             .deadline()
-            .is_some_and(|at| self.scratch.state.now_ms > at)
+            .is_some_and(|at| self.scratch.state.expiry_ms() > at)
     }
 
     #[inline]

@@ -53,7 +53,7 @@ impl Unit<'_> {
 
     #[cold]
     fn expire_named<'n>(&mut self, key: Key<'_>, names: impl Iterator<Item = &'n [u8]>) {
-        let now_ms = self.now_ms();
+        let now_ms = self.expiry_ms();
         if self.scratch.state.gates.closed(KEEPS_EXPIRED) {
             return;
         }
@@ -119,7 +119,7 @@ impl Unit<'_> {
     }
 
     fn expire_due(&mut self, key: Key<'_>, limit: usize) -> Lapsed {
-        let now_ms = self.now_ms();
+        let now_ms = self.expiry_ms();
         let mut lapsed = Keys::default();
         let mut finished = true;
         self.edit_hash(key, |hash| {

@@ -126,6 +126,14 @@ impl<'s> Unit<'s> {
         self.scratch.state.now_ms
     }
 
+    /// The time by which deadlines are judged: the unit's, or before all of them while data is being
+    /// loaded. What expired then was removed by what follows in the log, not by the clock of today.
+    #[inline]
+    #[must_use]
+    pub fn expiry_ms(&self) -> i64 {
+        self.scratch.state.expiry_ms()
+    }
+
     /// The database that keys are looked up in.
     #[inline]
     #[must_use]
@@ -219,6 +227,13 @@ impl<'s> Unit<'s> {
     #[must_use]
     pub fn logging(&self) -> bool {
         self.scratch.state.recording
+    }
+
+    /// Ends or goes on with recording, within a unit that holds everything: what comes from the log is not
+    /// written into it. Gives what it was.
+    pub fn record(&mut self, on: bool) -> bool {
+        debug_assert!(matches!(self.held.which(), Which::All), "it holds all");
+        std::mem::replace(&mut self.scratch.state.recording, on)
     }
 
     /// Adds an effect to the unit's record.

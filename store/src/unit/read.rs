@@ -109,7 +109,7 @@ impl Unit<'_> {
         let entry = data.tables.get(self.db())?.find(key.hash(), key.bytes())?;
         entry
             .deadline()
-            .is_none_or(|at| self.now_ms() <= at)
+            .is_none_or(|at| self.expiry_ms() <= at)
             .then_some(entry)
     }
 

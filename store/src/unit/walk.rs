@@ -91,7 +91,7 @@ impl Unit<'_> {
         left: &mut usize,
         show: &mut impl FnMut(EntryRef<'_>),
     ) -> Option<u64> {
-        let (db, now_ms) = (self.db(), self.now_ms());
+        let (db, now_ms) = (self.db(), self.expiry_ms());
         self.scratch.doomed.clear();
         let doomed = &mut self.scratch.doomed;
         let (_, data) = self.held.get(shard);
@@ -191,7 +191,7 @@ impl Unit<'_> {
     }
 
     fn random_key_of(&mut self, shard: usize, show: &mut impl FnMut(EntryRef<'_>)) -> bool {
-        let (random, db, now_ms) = (self.random(), self.db(), self.now_ms());
+        let (random, db, now_ms) = (self.random(), self.db(), self.expiry_ms());
         let (_, data) = self.held.get(shard);
         let Some(entry) = data.tables.get(db).and_then(|table| table.random(random)) else {
             return false;

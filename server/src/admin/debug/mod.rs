@@ -7,7 +7,7 @@
 //! | `restart.rs` | RESTART, CRASH-AND-RECOVER: it begins anew |
 //! | `data.rs` | DIGEST, DIGEST-VALUE, HTSTATS, OBJECT, POPULATE |
 //! | `protocol.rs` | PROTOCOL |
-//! | `reload.rs` | RELOAD |
+//! | `reload.rs` | LOADAOF, RELOAD |
 //! | `switches.rs` | CHANGE-REPL-ID, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLYBUFFER, SET-ACTIVE-EXPIRE, SLEEP |
 //!
 //! The dispatcher refuses all of it unless `enable-debug-command` allows it. As in Redis the row has no
@@ -69,6 +69,7 @@ fn debug(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         }
         (b"help", 2) => help(call),
         (b"htstats", 3) => data::htstats(call),
+        (b"loadaof", 2) => reload::load_log(call),
         (b"log", 3) => {
             log::warning(format_args!("DEBUG LOG: {}", call.text(2)));
             call.reply.ok();
@@ -140,6 +141,8 @@ const HELP_LINES: &[&str] = &[
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message. Useful for clients",
     "    unit tests to simulate Redis errors.",
+    "LOADAOF",
+    "    Flush the AOF buffers on disk and reload the AOF in memory.",
     "LOG <message>",
     "    Write <message> to the server log.",
     "HTSTATS <dbid>",

@@ -1,6 +1,6 @@
-//! DEBUG RELOAD: the data goes to its file and comes back, while the caller holds everything.
+//! DEBUG RELOAD and LOADAOF: the data comes back from its files, while the caller holds everything.
 //!
-//! It goes past the jobs: one that runs writes a file of its own, and waiting for its end would wait for
+//! Saving goes past the jobs: one that runs writes a file of its own, and waiting for its end would wait for
 //! somebody who may want the locks that are held here.
 
 use commands::CommandError;
@@ -45,11 +45,28 @@ pub(super) fn reload(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
     if flush {
         unit.flush_all(Freeing::Now);
     }
-    if let Err(failure) = server.load_again(unit, merge) {
-        log::warning(format_args!("{failure}"));
+    if server.load_again(unit, merge).is_err() {
         return Err(CommandError::Fixed("ERR Error trying to load the RDB dump"));
     }
     log::warning("DB reloaded by DEBUG RELOAD");
+    call.reply.ok();
+    Ok(())
+}
+
+/// DEBUG LOADAOF
+pub(super) fn load_log(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let server = call.server;
+    let unit = call
+        .unit
+        .as_deref_mut()
+        .expect("the row asks for all locks");
+    unit.flush_all(Freeing::Now);
+    if server.load_log_again(unit).is_err() {
+        // As Redis: half of the data is worse than none.
+        log::flush();
+        os::raw::exit_now(1);
+    }
+    log::warning("Append Only File loaded by DEBUG LOADAOF");
     call.reply.ok();
     Ok(())
 }
