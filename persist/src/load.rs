@@ -40,6 +40,8 @@ use store::{Deadline, Limits, Plan, Refused, Scratch, Slot, Store, Turn, Unit};
 pub struct How {
     /// `rdbchecksum`: a wrong checksum is a failure.
     pub compares: bool,
+    /// `rdb-version-check relaxed`.
+    pub reads_newer: bool,
     /// What is small is held small.
     pub limits: Limits,
     /// The time by which keys have expired; `None` keeps them (R3).
@@ -315,7 +317,7 @@ fn read(
     if let Ok(bytes) = file.len() {
         progress.bytes_total.fetch_max(bytes, Relaxed);
     }
-    let mut skimmer = Skimmer::new(how.compares);
+    let mut skimmer = Skimmer::new(how.compares).reading_newer(how.reads_newer);
     let mut block = vec![0; BLOCK_BYTES];
     loop {
         let read = read_block(&mut file, &mut block)?;

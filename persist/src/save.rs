@@ -54,6 +54,8 @@ pub struct Order {
     pub version: u16,
     /// `rdb-dialect`.
     pub dialect: Dialect,
+    /// `bgsave-cpulist`: the processors of the encoders; empty: those of the caller.
+    pub cpus: String,
     /// Flushed whenever so many bytes have been written (`rdb-save-incremental-fsync`).
     pub flush_each: Option<u64>,
     /// `rdb-key-save-delay`, µs a key; negative: one µs each so many keys.
@@ -295,6 +297,10 @@ impl<'o> Worker<'o> {
     }
 
     fn run(mut self, source: &Mutex<Source>) {
+        if !self.order.cpus.is_empty() {
+            // Whoever made the order has said what is wrong with it.
+            let _ = os::affinity::bind_thread(&self.order.cpus);
+        }
         loop {
             // Not in the loop's head: the lock would be held while encoding.
             let batch = source.lock().take(self.job);

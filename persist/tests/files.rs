@@ -60,6 +60,7 @@ fn order(disk: &Arc<Simulated>) -> Order {
         checksum: true,
         version: 11,
         dialect: Dialect::Redis,
+        cpus: String::new(),
         flush_each: Some(10_000),
         delay_us: 0,
         access: None,
@@ -78,6 +79,7 @@ fn load(disk: &Arc<Simulated>) -> Result<(u64, u64, String), Reason> {
     let store = store();
     let how = How {
         compares: true,
+        reads_newer: false,
         limits: Limits::default(),
         now_ms: Some(1_000),
         overwrites: false,

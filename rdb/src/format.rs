@@ -64,6 +64,19 @@ pub const fn version_accepted(version: u16) -> bool {
     matches!(version, 1..=VERSION_WRITTEN | REDIS_FIRST..=REDIS_LAST | VALKEY_FIRST..=VALKEY_LAST)
 }
 
+/// What a version is read as that is newer than we know (`rdb-version-check relaxed`): the newest of the
+/// same fork. `None` for one that is known, or that nobody could have written.
+#[must_use]
+pub const fn newer_read_as(version: u16, valkeys: bool) -> Option<u16> {
+    if valkeys && version > VALKEY_LAST {
+        Some(VALKEY_LAST)
+    } else if !valkeys && version > REDIS_LAST && version < VALKEY_FIRST {
+        Some(REDIS_LAST)
+    } else {
+        None
+    }
+}
+
 /// Redis after the fork: 7.4 to 8.10.
 pub(crate) const REDIS_FIRST: u16 = 12;
 const REDIS_LAST: u16 = 15;

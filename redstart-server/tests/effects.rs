@@ -124,6 +124,23 @@ fn threads_are_counted_and_bound() {
     });
 }
 
+#[test]
+fn saves_run_on_their_processors() {
+    let server = Process::start(&["--io-threads", "1", "--bgsave_cpulist", "0"]);
+    assert_eq!(server.ask("SET k v"), "+OK");
+    assert_eq!(server.ask("CONFIG SET rdb-key-save-delay 100000000"), "+OK");
+    assert_eq!(server.ask("BGSAVE"), "+Background saving started");
+    let savers = || {
+        let mut threads = of_threads(server.child.id(), "Cpus_allowed_list:");
+        threads.retain(|(name, list)| name.starts_with("save") && list == "0");
+        threads.len()
+    };
+    until("the saver and its encoder", || savers() == 2);
+    let wrong = Process::start(&["--bgsave-cpulist", "x"]);
+    assert_eq!(wrong.ask("SAVE"), "+OK");
+    assert!(wrong.log().contains("bgsave-cpulist has no effect"));
+}
+
 /// What this machine lacks for a test: said, and in CI, which has it, a failure.
 fn left_out(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "CI has no {what}");

@@ -129,6 +129,8 @@ const EFFECTS: &[(&str, Seen)] = &[
         "rdb-save-incremental-fsync",
         Unit("server/tests/persistence.rs"),
     ),
+    ("rdb-version-check", Unit("server/tests/persistence.rs")),
+    ("bgsave-cpulist", Process),
     ("rdb-write-version", Unit("server/tests/persistence.rs")),
     ("rdb-dialect", Unit("server/tests/persistence.rs")),
     ("rdb-key-save-delay", Unit("server/tests/persistence.rs")),

@@ -535,6 +535,9 @@ fn a_broken_file_is_refused_and_says_where() {
     check(&bad, "rdbchecksum no", "fine");
     check(&good[..good.len() - 12], "", "offset");
     check(b"REDIS0999", "", "999");
+    let newer = [b"REDIS0021", &good[9..]].concat();
+    check(&newer, "rdbchecksum no", "version 21");
+    check(&newer, "rdbchecksum no\nrdb-version-check relaxed", "fine");
     check(b"not a file at all", "", "Wrong signature");
     check(b"", "", "EOF");
     let mut twice = good[..good.len() - 9].to_vec();

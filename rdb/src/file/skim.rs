@@ -94,6 +94,7 @@ pub struct Skimmer {
     count: usize,
     checksum: crc::Running,
     compares: bool,
+    reads_newer: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +126,17 @@ impl Skimmer {
             count: 0,
             checksum: crc::Running::new(),
             compares,
+            reads_newer: false,
+        }
+    }
+
+    /// Reads files of versions that are newer than we know as the newest that we do
+    /// (`rdb-version-check relaxed`): what they have brought is refused where it comes.
+    #[must_use]
+    pub fn reading_newer(self, reads_newer: bool) -> Self {
+        Skimmer {
+            reads_newer,
+            ..self
         }
     }
 
@@ -269,15 +281,14 @@ impl Skimmer {
                 .then(|| version * 10 + u32::from(digit - b'0'))
         });
         let version = version.ok_or(Fault::Magic)?;
-        match u16::try_from(version) {
+        let known = u16::try_from(version).ok().and_then(|number| {
             // Valkey's magic came with its own versions; Redis never wrote those.
-            Ok(known)
-                if format::version_accepted(known) && format::is_valkey(known) == is_valkeys =>
-            {
-                self.version = known;
-            }
-            _ => return Err(Fault::Version(version)),
-        }
+            let is_known =
+                format::version_accepted(number) && format::is_valkey(number) == is_valkeys;
+            let newer = format::newer_read_as(number, is_valkeys).filter(|_| self.reads_newer);
+            if is_known { Some(number) } else { newer }
+        });
+        self.version = known.ok_or(Fault::Version(version))?;
         self.pass_over();
         self.state = State::Record;
         Ok(Step::Item(Item::Begin {

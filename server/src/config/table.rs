@@ -84,7 +84,7 @@ pub static ROWS: &[Row] = &[
     text("server-cpulist", "").alias("server_cpulist").start(),
     text("bio-cpulist", "").alias("bio_cpulist").start(),
     text("aof-rewrite-cpulist", "").alias("aof_rewrite_cpulist").start().waits(Persistence),
-    text("bgsave-cpulist", "").alias("bgsave_cpulist").start().waits(Persistence),
+    text("bgsave-cpulist", "").alias("bgsave_cpulist").start(),
     text("locale-collate", "").apply(Apply::Locale),
     text("ignore-warnings", ""),
     number("shutdown-timeout", 0, INT_MAX, "10"),
@@ -187,16 +187,18 @@ pub static ROWS: &[Row] = &[
     switch("aof-disable-auto-gc", "no").waits(Persistence),
     switch("rdbchecksum", "yes").start(),
     switch("rdbcompression", "yes"),
-    switch("rdb-del-sync-files", "no").waits(Persistence),
+    switch("rdb-del-sync-files", "no").waits(Replication),
     switch("rdb-save-incremental-fsync", "yes"),
     // Ours alone: for whoever takes files elsewhere.
     number("rdb-write-version", 10, 11, "11"),
     choice("rdb-dialect", &[("redis", 0), ("valkey", 1)], "redis"),
-    choice("rdb-version-check", &[("strict", 0), ("relaxed", 1)], "strict").waits(Persistence),
+    choice("rdb-version-check", &[("strict", 0), ("relaxed", 1)], "strict"),
     number("rdb-key-save-delay", i32::MIN as i128, INT_MAX, "0").flags(HIDDEN),
     number("key-load-delay", i32::MIN as i128, INT_MAX, "0").flags(HIDDEN),
-    number("loading-process-events-interval-bytes", 1024, INT_MAX, "2097152").flags(HIDDEN).waits(Persistence),
-    choice("sanitize-dump-payload", &[("no", 0), ("yes", 1), ("clients", 2)], "no").flags(DEBUG).waits(Persistence),
+    number("loading-process-events-interval-bytes", 1024, INT_MAX, "2097152").flags(HIDDEN)
+        .waits(Needless("clients are served all the time while another thread loads")),
+    choice("sanitize-dump-payload", &[("no", 0), ("yes", 1), ("clients", 2)], "no").flags(DEBUG)
+        .waits(Needless("whatever comes from a file or a client is always checked to its last byte")),
     switch("stop-writes-on-bgsave-error", "yes"),
     // Replication.
     special("replicaof", Special::ReplicaOf, "").alias("slaveof").start().flags(MULTI).waits(Replication),

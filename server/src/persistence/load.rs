@@ -162,6 +162,7 @@ impl Server {
         let live = self.live();
         How {
             compares: self.config.flag("rdbchecksum"),
+            reads_newer: self.config.choice("rdb-version-check") == 1,
             limits: live.settings.limits,
             now_ms: drops_expired.then(os::clock::wall_ms),
             overwrites: false,

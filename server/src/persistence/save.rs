@@ -90,6 +90,11 @@ impl Server {
         let order = self.save_order();
         let thread = std::thread::Builder::new().name("save".into());
         let spawned = thread.spawn(move || {
+            if !order.cpus.is_empty()
+                && let Err(why) = os::affinity::bind_thread(&order.cpus)
+            {
+                log::warning(format_args!("bgsave-cpulist has no effect: {why}"));
+            }
             let outcome = persist::save::save(cut, &order, &ours);
             server.settle_save(&ours, outcome);
         });
@@ -134,6 +139,7 @@ impl Server {
             target,
             compress: live.settings.rdb_compression,
             checksum: config.flag("rdbchecksum"),
+            cpus: config.string("bgsave-cpulist"),
             flush_each: config
                 .flag("rdb-save-incremental-fsync")
                 .then_some(FLUSH_BYTES),
