@@ -1,6 +1,6 @@
 //! RELIABILITY D3: the power is cut at every operation of a run, many times each.
 //!
-//! The run writes units, changes files as a rewrite does, and notes, under `always`, which unit was
+//! The run writes units, rewrites, changes files, and notes, under `always`, which unit was
 //! acknowledged after which operation of the disk. Then for each operation and many seeds: what a power cut
 //! there leaves is read as a starting server would. It has to be readable, a prefix of what was written, and
 //! hold all that had been acknowledged; under `everysec` and `no` all but the last.
@@ -48,7 +48,9 @@ fn run(fsync: Fsync) -> (Arc<Simulated>, u64, Vec<(u64, u64)>, u64) {
         if fsync == Fsync::Always {
             acknowledged.push((simulated.operations(), world.count));
         }
-        if round % 5 == 4 {
+        if round == 7 || round == 12 {
+            rewrite_files(&mut world, &log, &disk, &mut manifest).expect("room");
+        } else if round % 5 == 4 {
             let file = new_file(&disk, &mut manifest).expect("room");
             let bytes = file.len().expect("open");
             let done = world.switch(&log, file, bytes);

@@ -103,6 +103,12 @@ pub(crate) struct Connection {
     pub(crate) sending_bytes: usize,
     /// The peer has said all that it says: served, then closed.
     pub(crate) peer_ended: bool,
+    /// The newest write that its output depends on, while replies wait for the log.
+    pub(crate) depends_on: u64,
+    /// Its output waits for the log: it is neither sent nor served (`worker/held.rs`).
+    pub(crate) is_held: bool,
+    /// It has something to be served when it is let go.
+    pub(crate) waits_in_hold: bool,
     /// Closed as soon as its output has left.
     pub(crate) ending: bool,
     /// In the turn's list of connections with output.
@@ -143,6 +149,9 @@ impl Connection {
             receiving: Receiving::Nothing,
             sending_bytes: 0,
             peer_ended: false,
+            depends_on: 0,
+            is_held: false,
+            waits_in_hold: false,
             ending: false,
             is_dirty: false,
             soft_since_ms: None,

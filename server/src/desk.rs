@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use persist::aof::Log;
+
 use crate::execute::Unsaid;
 use crate::live::Live;
 use crate::server::Server;
@@ -45,6 +47,15 @@ pub struct Desk {
     pub(crate) slow_ns: u64,
     /// From these sizes on, bytes, COMMANDLOG wants a request and a reply.
     pub(crate) large_bytes: [usize; 2],
+    /// The append-only file's log, and which one that is.
+    pub(crate) log: Option<Arc<Log>>,
+    pub(crate) log_generation: u32,
+    /// `appendfsync always`: replies wait until what they saw is durable.
+    pub(crate) holds_replies: bool,
+    /// The disk does not keep up: writes wait.
+    pub(crate) log_is_late: bool,
+    /// The newest write that the replies of the connection at work have seen.
+    pub(crate) depends_on: u64,
     /// What the commands of the unit that is at work have left for after its unlocking (E2 of
     /// `execute.rs`).
     pub(crate) unsaid: Vec<Unsaid>,
@@ -72,6 +83,11 @@ impl Desk {
             evicts: false,
             next_write_ms: 0,
             pool: store::EvictionPool::default(),
+            log: None,
+            log_generation: 0,
+            holds_replies: false,
+            log_is_late: false,
+            depends_on: 0,
             unsaid: Vec::new(),
         }
     }

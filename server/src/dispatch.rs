@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use commands::CommandError;
-use commands::spec::Flags;
+use commands::spec::{Flags, Group};
 use resp::{Args, OwnedArgs, Proto, Reply};
-use store::{Gates, Plan, Scratch, Spot, Turn};
+use store::{Plan, Scratch, Spot, Turn};
 
 use crate::admin::{self, AdminCall};
 use crate::blocking;
@@ -31,10 +31,11 @@ use crate::connection::Wait;
 use crate::desk::Desk;
 use crate::evict::Room;
 use crate::execute::{self, Ran};
-use crate::live::{Live, Protected};
+use crate::gates::{gates_for, kept_back, refusal};
+use crate::live::Protected;
 use crate::log;
-use crate::persistence::{REFUSING, Refusal};
-use crate::plan::{lone_key, plan};
+use crate::persistence::REFUSING;
+use crate::plan::{KeyShape, lone_key, plan};
 use crate::pubsub::Teller;
 use crate::server::Server;
 use crate::session::{Awaited, Queued, ReplyMode, Session};
@@ -386,6 +387,7 @@ impl Engine<'_> {
             blocking::serve(server, &mut self.desk, &mut unit);
         }
         let done = unit.finish();
+        self.note_dependence(command, done.depends_on);
         if !self.desk.unsaid.is_empty() {
             self.say_unsaid(seat, server, args);
         }
@@ -456,6 +458,9 @@ impl Engine<'_> {
             self.desk.figures.parked_gate.add(1);
             return Served::Parked(Wait::Gate);
         }
+        if command.spec.group != Group::Connection {
+            self.note_dependence(command, 0);
+        }
         let ran = execute::run(&mut AdminCall {
             args,
             command,
@@ -471,6 +476,18 @@ impl Engine<'_> {
         match ran {
             Ran::Awaits => Served::Parked(Wait::Job),
             _ => Served::Answered,
+        }
+    }
+
+    /// A1 of docs/design/persistence.md: what a reply has seen. A command without keys, and EXEC, which may
+    /// have failed for what others wrote, may have seen anything.
+    #[inline]
+    fn note_dependence(&mut self, command: &Command, seen: u64) {
+        if self.desk.holds_replies {
+            let is_keyed = command.key_shape != KeyShape::None && command.special != Special::Exec;
+            let newest = || self.server.store.newest_write();
+            let number = if is_keyed { seen } else { newest() };
+            self.desk.depends_on = self.desk.depends_on.max(number);
         }
     }
 
@@ -546,55 +563,6 @@ impl Engine<'_> {
         seat.reply.error(text.as_bytes());
         self.desk.figures.error_replies.add(1);
         self.desk.statistics.count_error(text);
-    }
-}
-
-/// What keeps a command back that has its locks already: then it comes again.
-#[inline]
-fn kept_back(
-    server: &Server,
-    desk: &Desk,
-    session: &Session,
-    command: &Command,
-    gates: Gates,
-) -> Option<Wait> {
-    let mine = gates_for(command, session);
-    if !gates.closed(mine | REFUSING) {
-        return None;
-    }
-    if gates.closed(mine) {
-        desk.figures.parked_gate.add(1);
-        return Some(Wait::Gate);
-    }
-    // It was not refused when it was looked at, before its locks: it is looked at again.
-    refusal(server, &desk.live, session, command, gates).map(|_| Wait::Shard)
-}
-
-/// What closed gates mean for a command.
-#[cold]
-fn refusal(
-    server: &Server,
-    live: &Live,
-    session: &Session,
-    command: &Command,
-    gates: Gates,
-) -> Option<Refusal> {
-    let queued = session.multi.as_ref().map_or(0, |multi| multi.flags);
-    Refusal::of(server, live, gates, command, queued)
-}
-
-/// Which gates stop a command.
-#[inline]
-fn gates_for(command: &Command, session: &Session) -> u64 {
-    let queued = match &session.multi {
-        Some(multi) if command.special == Special::Exec => multi.flags,
-        _ => 0,
-    };
-    let writes = (Flags::WRITE.0 | Flags::MAY_REPLICATE.0) & (command.spec.flags.0 | queued) != 0;
-    if writes {
-        Gates::PAUSE_ALL | Gates::PAUSE_WRITES | Gates::STOPPING
-    } else {
-        Gates::PAUSE_ALL
     }
 }
 

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod aof;
 mod balance;
 pub mod blocking;
 pub mod client_line;
@@ -33,6 +34,7 @@ mod dispatch;
 pub mod evict;
 mod evict_clients;
 mod execute;
+mod gates;
 pub mod info;
 mod input;
 pub mod latency;

@@ -162,6 +162,8 @@ pub struct Live {
     pub stops_writes_on_save_error: bool,
     /// `key-load-delay`, µs a key; for tests.
     pub key_load_delay_us: i64,
+    /// `appendfsync`, `aof-timestamp-enabled`, `aof-checksum`.
+    pub log: persist::aof::Settings,
     /// `shutdown-timeout`.
     pub shutdown_timeout: Duration,
     /// `busy-reply-threshold`, ms.
@@ -266,6 +268,7 @@ impl Default for Live {
                 .into(),
             stops_writes_on_save_error: true,
             key_load_delay_us: 0,
+            log: crate::aof::settings(1, false, true),
             shutdown_timeout: Duration::from_secs(10),
             busy_reply_threshold_ms: 5_000,
             events: EventsWanted::default(),

@@ -44,6 +44,7 @@ pub fn start_with<D: Driver>(
         threads: Vec::new(),
     };
     // Before anybody can come: whoever starts us has `Server::load` called next.
+    server.aof.belong_to(server);
     server.close_for_loading();
     let (said, says) = mpsc::channel();
     for index in 0..server.start.workers {

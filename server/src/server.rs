@@ -9,6 +9,7 @@
 //!           ├─ pubsub, tracking who hears which channel, who is told of changed keys
 //!           ├─ monitors, slowlog, latency
 //!           ├─ persistence      data files: the job that runs, what the last one gave
+//!           ├─ aof              the append-only file's log
 //!           └─ stop             the way out
 //!
 //! Everything in here is either immutable, an atomic, or behind a leaf lock that is held for a few
@@ -23,6 +24,7 @@ use os::disk::{Disk, Simulated};
 use parking_lot::Mutex;
 use store::Store;
 
+use crate::aof::Aof;
 use crate::blocking::Blockings;
 use crate::clients::{Client, Clients};
 use crate::config::Config;
@@ -92,6 +94,8 @@ pub struct Server {
     pub latency: LatencyMonitor,
     /// Data files.
     pub persistence: Persistence,
+    /// The append-only file.
+    pub aof: Aof,
     /// Whether and how the server stops.
     pub stop: Stop,
     /// What worker 0 samples ten times a second.
@@ -190,6 +194,7 @@ impl Server {
             evicting_clients: Mutex::default(),
             latency: LatencyMonitor::default(),
             persistence: Persistence::new(disk, start.workers, started_unix_ms),
+            aof: Aof::default(),
             stop: Stop::default(),
             rates: Mutex::new(Rates::default()),
             listening: Mutex::new(Listening::default()),
@@ -242,6 +247,7 @@ impl Server {
                 .delay_us
                 .store(live.key_load_delay_us, Ordering::Relaxed);
         }
+        self.aof.configure(&live);
         self.live.store(Arc::new(live));
     }
 

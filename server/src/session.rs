@@ -10,8 +10,9 @@ use persist::Job;
 use resp::OwnedArgs;
 use store::Watcher;
 
+use crate::aof::State;
 use crate::blocking::Blocked;
-use crate::shutdown::Stop;
+use crate::server::Server;
 use crate::table::CommandId;
 use crate::tracking::Mode;
 
@@ -51,6 +52,10 @@ pub struct Multi {
     pub flags: u32,
 }
 
+/// What WAITAOF says where there is no log.
+pub(crate) const NO_LOG: &str =
+    "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+
 /// What a command has begun and answers when it is over.
 #[derive(Debug)]
 pub enum Awaited {
@@ -60,19 +65,54 @@ pub enum Awaited {
     Aftermath(Arc<Job>),
     /// SHUTDOWN: its connection closes, unless this try to stop is taken back.
     Stop(u64),
+    /// WAITAOF: how many files hold the write of this number, or that too few do by now.
+    Flush {
+        /// The newest write when it was asked.
+        number: u64,
+        /// Whether our own file counts.
+        local: bool,
+        /// When the wait is over, by the wall clock, ms; 0: never.
+        until_ms: i64,
+    },
+}
+
+/// What is answered to whom something was to be awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// `OK`.
+    Fine,
+    /// An error.
+    Error(&'static str),
+    /// How many of our own files, and of the replicas', hold what was asked for.
+    Files(bool, u32),
 }
 
 impl Awaited {
     /// What is answered, once it is over.
-    pub(crate) fn answer(&self, stop: &Stop) -> Option<Result<(), &'static str>> {
+    pub(crate) fn answer(&self, server: &Server, clock_ms: i64) -> Option<Answer> {
         match self {
-            Awaited::Save(job) => job
-                .outcome()
-                .map(|done| if done { Ok(()) } else { Err("ERR") }),
-            Awaited::Aftermath(job) => job.outcome().map(|_| Ok(())),
-            Awaited::Stop(attempt) => stop
+            Awaited::Save(job) => job.outcome().map(|done| match done {
+                true => Answer::Fine,
+                false => Answer::Error("ERR"),
+            }),
+            Awaited::Aftermath(job) => job.outcome().map(|_| Answer::Fine),
+            Awaited::Stop(attempt) => server
+                .stop
                 .has_ended(*attempt)
-                .then_some(Err("ERR Errors trying to SHUTDOWN. Check logs.")),
+                .then_some(Answer::Error("ERR Errors trying to SHUTDOWN. Check logs.")),
+            &Awaited::Flush {
+                number,
+                local,
+                until_ms,
+            } => {
+                if local && server.aof.state() == State::Off {
+                    return Some(Answer::Error(NO_LOG));
+                }
+                let log = server.aof.log();
+                let is_flushed = log.is_some_and(|log| !log.tell_when_flushed(number));
+                let is_over = until_ms != 0 && clock_ms >= until_ms;
+                (is_flushed || !local || is_over).then_some(Answer::Files(is_flushed, 0))
+            }
         }
     }
 }

@@ -217,16 +217,18 @@ impl Stop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Writers,
+    Log,
     Save,
     Connections,
 }
 
 impl Phase {
-    const ALL: [Phase; 3] = [Phase::Writers, Phase::Save, Phase::Connections];
+    const ALL: [Phase; 4] = [Phase::Writers, Phase::Log, Phase::Save, Phase::Connections];
 
     fn name(self) -> &'static str {
         match self {
             Phase::Writers => "holding up writers",
+            Phase::Log => "writing and flushing the log",
             Phase::Save => "saving",
             Phase::Connections => "closing listeners and connections",
         }
@@ -239,6 +241,7 @@ impl Phase {
                 set_gate(server, true);
                 true
             }
+            Phase::Log => server.settle_log(),
             Phase::Save => server.save_at_end(attempt, options),
             Phase::Connections => {
                 // A second beyond the workers' own patience, so that they report first.

@@ -6,11 +6,9 @@
 //!                 └ torn: where to cut
 //! ```
 //!
-//! Redis asks that only the last file be torn. Here a rewrite makes the next file before the one that is
-//! written to is flushed for the last time, so a power cut can tear that one with the next behind it. Flushes
-//! keep the files' order, so whatever is in the next file then has been promised to nobody: it is cut off
-//! too, and what remains is a prefix. If a seal of the next file says that something of it was durable, the
-//! file before it was durable as well: then it is damaged.
+//! Only the last file that holds anything may be torn: a rewrite makes the next file before the one that is
+//! written to is flushed for the last time, so a power cut can tear that one with an empty one behind it. The
+//! log writes nothing into the next file before the last one is durable, so anything else is damage.
 //!
 //! The lines that are logged are Redis's: people and tools look for them.
 //!
@@ -23,7 +21,7 @@ use resp::OwnedArgs;
 
 use super::manifest::{Entry, Layout, Manifest};
 use super::replay::{self, Stopped, Verdict};
-use super::seal::{self, Seal};
+use super::seal::Seal;
 use super::walk::{Flaw, Item, Walk};
 
 /// How a line is meant.
@@ -162,13 +160,7 @@ impl<T: Taker> Files<'_, T> {
         // The base's end is known when it has been loaded; the others are judged before.
         let mut ends = Vec::new();
         for (index, file) in rest.iter().enumerate() {
-            let end = self.judge(*file, 0, &rest[index + 1..])?;
-            ends.push(end);
-            if end < file.1 {
-                // What follows a torn file holds nothing that counts.
-                ends.resize(rest.len(), 0);
-                break;
-            }
+            ends.push(self.judge(*file, 0, &rest[index + 1..])?);
         }
         for &file in base {
             self.load_base(file, rest)?;
@@ -261,19 +253,11 @@ impl<T: Taker> Files<'_, T> {
                  restart the server."
             )));
         }
-        let mut keep = Vec::new();
         for &(entry, _) in later {
             let file = self.open(entry)?;
-            match unpromised(file).map_err(|e| self.disk_failed(entry, &e))? {
-                Some(len) => keep.push((entry, len)),
-                None => {
-                    return Err(self.fail("Fatal error: the truncated file is not the last file"));
-                }
+            if !is_empty(file).map_err(|e| self.disk_failed(entry, &e))? {
+                return Err(self.fail("Fatal error: the truncated file is not the last file"));
             }
-        }
-        // From the end: a power cut in between leaves nothing behind what is torn.
-        for (entry, len) in keep.into_iter().rev() {
-            self.truncate(entry, len)?;
         }
         self.truncate(entry, valid)?;
         let line = format!("AOF {name} loaded anyway because aof-load-truncated is enabled");
@@ -321,31 +305,15 @@ impl<T: Taker> Files<'_, T> {
     }
 }
 
-/// Whether nothing in a file was ever durable; then the length of what it began with.
-fn unpromised(file: DataFile) -> io::Result<Option<u64>> {
+/// Whether a file holds no unit: nothing, or what a new one begins with.
+fn is_empty(file: DataFile) -> io::Result<bool> {
     let mut walk = Walk::new(file, 0)?;
-    let mut first = 0;
     loop {
         match walk.next(false) {
-            Ok(Item::Note(note)) if note.starts_with(seal::MARK) => {
-                let Some(seal) = Seal::parse(&note) else {
-                    return Ok(Some(first));
-                };
-                if seal.bytes == 0 && first == 0 {
-                    first = walk.offset();
-                } else if seal.flushed > first {
-                    return Ok(None);
-                } else if !matches!(walk.sum(seal.bytes), Ok(crc) if crc == seal.crc) {
-                    return Ok(Some(first));
-                }
-            }
-            Ok(Item::Note(_)) => {}
-            // Without seals nobody knows.
-            Ok(Item::Command(_)) if first == 0 => return Ok(None),
-            Ok(Item::Command(_)) => {}
-            Ok(Item::End) => return Ok(Some(first)),
+            Ok(Item::Note(note)) if Seal::parse(&note).is_none_or(|seal| seal.bytes == 0) => {}
+            Ok(Item::End) => return Ok(true),
             Err(Flaw::Disk(error)) => return Err(error),
-            Err(_) => return Ok(Some(first)),
+            Ok(_) | Err(_) => return Ok(false),
         }
     }
 }

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use os::disk::{Disk, Simulated};
+use os::disk::{Disk, Replacement, Simulated};
 use parking_lot::Mutex;
 use persist::aof::load::{Say, Taker, load};
-use persist::aof::{Fsync, Host, Layout, Log, Manifest, Settings, manifest, seal};
+use persist::aof::{Fsync, Host, Layout, Log, Manifest, Settings, manifest, rewrite, seal};
 use store::{Deadline, Freeing, Merge, NewStr, Options, Plan, Scratch, Slot, Store, Turn};
 
 /// What the log's threads have said.
@@ -151,6 +151,39 @@ pub(crate) fn settings(fsync: Fsync) -> Settings {
         timestamps: false,
         seals: true,
     }
+}
+
+/// A rewrite as the server does it. The toy's base is a file with every unit so far.
+pub(crate) fn rewrite_files(
+    world: &mut World,
+    log: &Log,
+    disk: &Disk,
+    manifest: &mut Manifest,
+) -> io::Result<()> {
+    let fresh = rewrite::begin(disk, &layout(), manifest, true)?;
+    let held = world.count;
+    let done = world.switch(log, fresh.file, fresh.bytes);
+    for _ in 0..3 {
+        log.kick(world.write());
+    }
+    let base = manifest.next_base(&layout(), false);
+    let temporary = layout().path(b"temp-base");
+    let target = layout().path(&base.name);
+    let mut file = Replacement::begin(disk, temporary, &target)?;
+    let mut again = World::new();
+    let (mut merge, mut bytes) = (again.attach().0, Vec::new());
+    for _ in 0..held {
+        again.write();
+    }
+    merge.drain(&mut |_: u64, unit: &[u8]| bytes.extend_from_slice(unit));
+    for block in bytes.chunks(1000) {
+        file.file().write(block)?;
+    }
+    file.finish()?;
+    if done.recv_timeout(Duration::from_millis(300)).is_err() {
+        return Err(io::Error::other("the log did not change files"));
+    }
+    rewrite::finish(disk, &layout(), manifest, base, fresh.seq, false)
 }
 
 /// Waits for something that comes.

@@ -4,8 +4,8 @@
 //! clients and dashboards that ask at connect find a primary without replicas; what would need it is
 //! refused plainly.
 //!
-//! WAIT and WAITAOF answer at once. Redis waits out the time-out for replicas that may yet connect;
-//! here none can, so the answer is known.
+//! WAIT answers at once, and WAITAOF waits for our own file alone. Redis waits out the time-out for replicas
+//! that may yet connect; here none can, so that part of the answer is known.
 //!
 //! Checked by: tests/transcripts/server.
 
@@ -13,6 +13,8 @@ use commands::CommandError;
 use commands::spec::{Acl, Arity, CommandSpec, Flags, Group};
 
 use super::{AdminCall, Handler, timeout_end_ms};
+use crate::aof::State;
+use crate::session::{Awaited, NO_LOG};
 
 pub(super) const ROWS: &[&CommandSpec<Handler>] =
     &[&FAILOVER, &REPLICAOF, &ROLE, &SLAVEOF, &WAIT, &WAITAOF];
@@ -175,15 +177,23 @@ fn waitaof(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
             "ERR value is out of range, must be positive",
         ));
     }
-    timeout_end_ms(call.args.get(3), call.desk.clock_ms)?;
-    if local == 1 && !call.server.config.flag("appendonly") {
-        return Err(CommandError::Fixed(
-            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
-        ));
+    let until_ms = timeout_end_ms(call.args.get(3), call.desk.clock_ms)?;
+    if local == 1 && call.server.aof.state() == State::Off {
+        return Err(CommandError::Fixed(NO_LOG));
     }
-    // With `appendonly yes` too: persistence is not built, so nothing is ever in a file.
-    call.reply.array(2);
-    call.reply.int(0);
-    call.reply.int(0);
+    let number = call.server.store.newest_write();
+    let log = call.server.aof.log();
+    let is_flushed = log.is_some_and(|log| log.flushed() >= number);
+    if is_flushed || local == 0 || !call.may_block {
+        call.reply.array(2);
+        call.reply.int(i64::from(is_flushed));
+        call.reply.int(0);
+        return Ok(());
+    }
+    call.session.awaits = Some(Awaited::Flush {
+        number,
+        local: true,
+        until_ms,
+    });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! SAVE, BGSAVE, LASTSAVE.
+//! SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
 //!
 //! How a save runs is in `crate::persistence`; here are the words and the answers.
 
@@ -9,11 +9,12 @@ use commands::spec::{Acl, Arity, CommandSpec, Flags, Group, Locks};
 use persist::Kind;
 
 use super::{AdminCall, Handler};
+use crate::aof::Begun;
 use crate::log;
 use crate::persistence::NotBegun;
 use crate::session::Awaited;
 
-pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&SAVE, &BGSAVE, &LASTSAVE];
+pub(super) const ROWS: &[&CommandSpec<Handler>] = &[&SAVE, &BGSAVE, &LASTSAVE, &BGREWRITEAOF];
 
 const IN_PROGRESS: CommandError = CommandError::Fixed("ERR Background save already in progress");
 
@@ -118,6 +119,42 @@ fn cancel(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         return Err(CommandError::Fixed(
             "ERR Background saving is currently not in progress or scheduled",
         ));
+    }
+    Ok(())
+}
+
+/// BGREWRITEAOF
+///
+/// The job cuts and writes; the caller is answered at once.
+const BGREWRITEAOF: CommandSpec<Handler> = CommandSpec {
+    name: "bgrewriteaof",
+    arity: Arity::Exactly(1),
+    locks: Locks::Keys,
+    summary: "Asynchronously rewrites the append-only file to disk.",
+    complexity: "O(1)",
+    run: bgrewriteaof,
+    ..BASE
+};
+
+fn bgrewriteaof(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    match call.server.rewrite_log(call.may_block) {
+        Begun::Now => call
+            .reply
+            .simple(b"Background append only file rewriting started"),
+        Begun::Later => call
+            .reply
+            .simple(b"Background append only file rewriting scheduled"),
+        Begun::Already => {
+            return Err(CommandError::Fixed(
+                "ERR Background append only file rewriting already in progress",
+            ));
+        }
+        Begun::Refused => {
+            return Err(CommandError::Fixed(
+                "ERR Can't execute an AOF background rewriting. Please check the server logs for more \
+                 information.",
+            ));
+        }
     }
     Ok(())
 }

@@ -30,6 +30,11 @@ pub trait Host {
     /// # Errors
     /// A text for the log.
     fn listen(&self, addresses: &[String], port: u16) -> Result<(), String>;
+    /// Begins or ends the append-only file.
+    ///
+    /// # Errors
+    /// A text for the reply.
+    fn turn_log(&self, on: bool) -> Result<(), String>;
     /// Whether a data set is being loaded.
     fn is_loading(&self) -> bool;
 }
@@ -238,6 +243,7 @@ impl Config {
             }
             Apply::Locale => os::locale::set_collation(&self.string("locale-collate"))
                 .map_err(|_| "Failed to set current collation. Check locale-collate.".to_owned()),
+            Apply::AppendOnly => host.turn_log(self.flag("appendonly")),
             Apply::Maxmemory => {
                 self.warn_of_small_maxmemory();
                 Ok(())
@@ -390,6 +396,9 @@ mod tests {
                 return Err("odd".into());
             }
             self.port.replace(Some(port));
+            Ok(())
+        }
+        fn turn_log(&self, _: bool) -> Result<(), String> {
             Ok(())
         }
         fn is_loading(&self) -> bool {

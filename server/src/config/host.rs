@@ -123,6 +123,10 @@ impl Host for Server {
         Ok(())
     }
 
+    fn turn_log(&self, on: bool) -> Result<(), String> {
+        Server::turn_log(self, on)
+    }
+
     fn is_loading(&self) -> bool {
         self.persistence.loading().is_some()
     }

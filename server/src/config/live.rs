@@ -75,6 +75,7 @@ pub(super) fn of(values: &[Value]) -> Live {
         save_points: save_points(value("save")),
         stops_writes_on_save_error: flag("stop-writes-on-bgsave-error"),
         key_load_delay_us: signed("key-load-delay"),
+        log: log(choice("appendfsync"), flag),
         shutdown_timeout: Duration::from_secs(unsigned("shutdown-timeout")),
         busy_reply_threshold_ms: unsigned("busy-reply-threshold"),
         events: match value("notify-keyspace-events") {
@@ -84,6 +85,12 @@ pub(super) fn of(values: &[Value]) -> Live {
         tracking_keys_max: unsigned("tracking-table-max-keys"),
         hide_user_data: flag("hide-user-data-from-log"),
     }
+}
+
+/// How the append-only file is kept.
+fn log(fsync: u32, flag: impl Fn(&str) -> bool) -> persist::aof::Settings {
+    let timestamps = flag("aof-timestamp-enabled");
+    crate::aof::settings(fsync, timestamps, flag("aof-checksum"))
 }
 
 /// The policy by its number in its row.

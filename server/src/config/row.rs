@@ -65,6 +65,8 @@ pub enum Apply {
     Locale,
     /// A warning when the new limit is below what is used.
     Maxmemory,
+    /// The log begins or ends.
+    AppendOnly,
 }
 
 /// Why a parameter is accepted without effect. Each use stands in docs/compat.md; a test compares.

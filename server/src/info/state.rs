@@ -4,12 +4,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use persist::load::Progress as Loading;
-use persist::{Kind, Progress};
+use persist::{Job, Kind, Progress};
 use sha2::{Digest, Sha256};
 use store::Gates;
 
 use super::{Page, View};
+use crate::aof::State;
 use crate::clients::Figures;
+use crate::server::Server;
 
 pub(super) fn clients(page: &mut Page, view: &View<'_>) {
     let server = view.server;
@@ -114,22 +116,61 @@ pub(super) fn persistence(page: &mut Page, view: &View<'_>) {
         "rdb_last_load_keys_loaded",
         figures.keys_loaded.load(Relaxed),
     );
-    page.field("aof_enabled", 0);
-    page.field("aof_rewrite_in_progress", 0);
-    page.field("aof_rewrite_scheduled", 0);
-    page.field("aof_last_rewrite_time_sec", -1);
-    page.field("aof_current_rewrite_time_sec", -1);
-    page.field("aof_last_bgrewrite_status", "ok");
-    page.field("aof_rewrites", 0);
-    page.field("aof_rewrites_consecutive_failures", 0);
-    page.field("aof_last_write_status", "ok");
-    page.field("aof_last_cow_size", 0);
+    append_only_file(page, server, job.as_deref());
     page.field("module_fork_in_progress", 0);
     page.field("module_fork_last_cow_size", 0);
     page.field("slot_migration_fork_in_progress", 0);
+    append_only_file_live(page, server);
     if let Some(loading) = persistence.loading() {
         self::loading(page, &loading);
     }
+}
+
+/// Whether there is a log, and what its rewrites gave.
+fn append_only_file(page: &mut Page, server: &Server, job: Option<&Job>) {
+    let (aof, figures) = (&server.aof, &server.aof.figures);
+    let rewrite = job.filter(|job| job.kind() == Kind::Rewrite);
+    let status = |ok: bool| if ok { "ok" } else { "err" };
+    page.field("aof_enabled", u8::from(aof.state() != State::Off));
+    page.field("aof_rewrite_in_progress", u8::from(rewrite.is_some()));
+    page.field(
+        "aof_rewrite_scheduled",
+        u8::from(aof.scheduled.load(Relaxed)),
+    );
+    page.field(
+        "aof_last_rewrite_time_sec",
+        figures.last_took_s.load(Relaxed),
+    );
+    let seconds = rewrite.map_or(-1, |job| {
+        i64::try_from(job.progress.began.elapsed().as_secs()).unwrap_or(i64::MAX)
+    });
+    page.field("aof_current_rewrite_time_sec", seconds);
+    page.field(
+        "aof_last_bgrewrite_status",
+        status(figures.last_ok.load(Relaxed)),
+    );
+    page.field("aof_rewrites", figures.rewrites.load(Relaxed));
+    page.field(
+        "aof_rewrites_consecutive_failures",
+        figures.failures_in_a_row.load(Relaxed),
+    );
+    page.field("aof_last_write_status", status(aof.write_error().is_none()));
+    page.field("aof_last_cow_size", figures.last_copied.load(Relaxed));
+}
+
+/// What there is to say only while there is a log.
+fn append_only_file_live(page: &mut Page, server: &Server) {
+    let aof = &server.aof;
+    if aof.state() == State::Off {
+        return;
+    }
+    let log = aof.log().map(|log| log.figures()).unwrap_or_default();
+    page.field("aof_current_size", aof.bytes());
+    page.field("aof_base_size", aof.figures.base_bytes.load(Relaxed));
+    page.field("aof_pending_rewrite", 0);
+    page.field("aof_buffer_length", log.buffer_bytes);
+    page.field("aof_pending_bio_fsync", u8::from(log.is_flushing));
+    page.field("aof_delayed_fsync", log.delayed_flushes);
 }
 
 /// How far a loading is.

@@ -53,13 +53,13 @@ impl Server {
         });
     }
 
-    /// Loads what there is, and opens the gate. `false` when the server is to stop instead.
+    /// Loads what there is, begins the log where one is wanted, and opens the gate. `false` when the server is to stop instead.
     ///
     /// # Errors
     /// The data is not whole: the process is to end. It has been logged.
-    pub fn load(&self) -> Result<bool, NotLoaded> {
+    pub fn load(self: &Arc<Self>) -> Result<bool, NotLoaded> {
         let Some(progress) = self.persistence.loading() else {
-            return Ok(true);
+            return self.begin_log().map(|()| true).map_err(no_log);
         };
         let loaded = if self.config.flag("appendonly") {
             self.load_log(&progress)
@@ -68,7 +68,10 @@ impl Server {
         };
         let cancelled = progress.cancelled.load(Relaxed);
         let loaded = match loaded {
-            Ok(()) => true,
+            Ok(()) => {
+                self.begin_log().map_err(no_log)?;
+                true
+            }
             Err(_) if cancelled => false,
             Err(why) => return Err(why),
         };
@@ -194,6 +197,11 @@ impl Server {
     pub(crate) fn data_file(&self) -> PathBuf {
         os::files::path(&self.config.text_of("dbfilename"))
     }
+}
+
+/// The log could not begin.
+fn no_log(error: std::io::Error) -> NotLoaded {
+    NotLoaded(os::files::error_text(&error))
 }
 
 impl Persistence {

@@ -42,8 +42,8 @@ use crate::stats::Changes;
 pub use load::NotLoaded;
 pub(crate) use refuse::{REFUSING, Refusal};
 pub use replay::Replayed;
-pub(crate) use save::NotBegun;
 pub use save::SavePoint;
+pub(crate) use save::{FLUSH_BYTES, NotBegun, note_latency};
 
 /// Lanes in the store behind the workers': the first for [`Persistence::with_all`], all of them for
 /// the threads of a loading.

@@ -27,12 +27,14 @@ const MISCONF_RDB: CommandError = CommandError::Fixed(
 pub(crate) const REFUSING: u64 = Gates::LOADING | Gates::MISCONF;
 
 /// Why a command is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The data is being loaded, and the command may not see half of it.
     Loading,
     /// The last save failed, and writes are to stop then.
     SaveFailed,
+    /// The log cannot be written, for this reason.
+    LogFailed(String),
 }
 
 impl Refusal {
@@ -59,6 +61,12 @@ impl Refusal {
         {
             return Some(Refusal::SaveFailed);
         }
+        if gates.closed(Gates::MISCONF)
+            && (writes || is_ping)
+            && let Some(why) = server.aof.write_error()
+        {
+            return Some(Refusal::LogFailed(why));
+        }
         (gates.closed(Gates::LOADING) && !command.has(Flags::LOADING)).then_some(Refusal::Loading)
     }
 
@@ -67,6 +75,10 @@ impl Refusal {
         match self {
             Refusal::Loading => LOADING,
             Refusal::SaveFailed => MISCONF_RDB,
+            Refusal::LogFailed(why) => {
+                let text = format!("MISCONF Errors writing to the AOF file: {why}");
+                CommandError::Text(text.into())
+            }
         }
     }
 }

@@ -225,7 +225,8 @@ impl Server {
 
     /// Closes or opens the gate MISCONF as the last outcomes want it. Not from a worker.
     pub(crate) fn refresh_misconf(&self) {
-        let wants = !self.persistence.figures.last_ok.load(Relaxed);
+        let wants =
+            !self.persistence.figures.last_ok.load(Relaxed) || self.aof.write_error().is_some();
         let gates = self.store.gates(os::clock::wall_ms());
         if gates.closed(Gates::MISCONF) != wants {
             self.persistence.with_all(&self.store, |unit| {
@@ -373,7 +374,7 @@ impl Server {
 const CANCEL_PATIENCE: Duration = Duration::from_secs(30);
 
 /// As much is written between two flushes, so that the last one does not wait for a whole file.
-const FLUSH_BYTES: u64 = 4 << 20;
+pub(crate) const FLUSH_BYTES: u64 = 4 << 20;
 
 /// What a save is written into; Redis's name, so that people know what a leftover is.
 fn temporary_file() -> std::path::PathBuf {

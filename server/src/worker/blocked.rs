@@ -213,6 +213,7 @@ impl<D: Driver> Worker<'_, D> {
             input.tries = 0;
         }
         self.forget_wait(place, &blocked);
+        self.depend_on_newest(place);
         self.ready.push_back(place);
         self.mark_dirty(place);
     }

@@ -243,6 +243,12 @@ impl<D: Driver> Worker<'_, D> {
             return;
         };
         connection.is_dirty = false;
+        if self.engine.desk.holds_replies && self.hold(place) {
+            return;
+        }
+        let Some(connection) = &mut self.connections[place] else {
+            return;
+        };
         if connection.sending_bytes == 0 && !connection.reply.is_empty() {
             // The vector that a connection keeps is an empty one, so that idle ones hold nothing
             // and the spares are there for those that are served next.

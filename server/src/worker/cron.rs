@@ -56,6 +56,8 @@ impl<D: Driver> Worker<'_, D> {
                 self.sample_rates();
                 self.begin_due_save();
                 bound_snapshots(&server.store);
+                server.begin_due_rewrite();
+                server.suspend_flushes();
             }
             if now_ms >= self.cron.next_word_ms {
                 self.cron.next_word_ms = now_ms + 5_000;

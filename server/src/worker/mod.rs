@@ -19,6 +19,7 @@ mod blocked;
 pub(crate) mod buffers;
 mod bytes;
 mod cron;
+mod held;
 mod push;
 mod serve;
 
@@ -71,6 +72,8 @@ pub struct Worker<'w, D> {
     /// When blocked commands give up, or are to be run again.
     give_up: BTreeSet<blocked::Alarm>,
     dirty: Vec<usize>,
+    /// Connections whose output waits for the log.
+    held: Vec<usize>,
     /// Those of one batch; kept for its memory.
     group: Vec<usize>,
     /// Keys that are about to be touched; kept for its memory.
@@ -116,6 +119,7 @@ impl<'w, D: Driver> Worker<'w, D> {
             parked: Vec::new(),
             give_up: BTreeSet::new(),
             dirty: Vec::new(),
+            held: Vec::new(),
             group: Vec::new(),
             window: Vec::new(),
             inputs: Vec::new(),
@@ -173,6 +177,7 @@ impl<'w, D: Driver> Worker<'w, D> {
         }
         let began = self.read_clock();
         self.engine.desk.refresh(self.engine.server);
+        self.look_at_log();
         self.read_letters();
         for completion in completions.drain(..) {
             self.complete(completion);
@@ -190,6 +195,8 @@ impl<'w, D: Driver> Worker<'w, D> {
             self.deliver_letters();
         }
         let served = self.net.monotonic();
+        // Before anything is held back for it.
+        self.kick_log();
         self.flush();
         self.evict_clients();
         // After what was said has left: output takes memory, too.
@@ -202,6 +209,8 @@ impl<'w, D: Driver> Worker<'w, D> {
         if self.engine.desk.monotonic_ms >= self.cron.next_ms {
             self.run_cron();
         }
+        // Eviction and expiry write, too.
+        self.kick_log();
         let figures = &self.engine.desk.figures;
         figures.turns.add(1);
         figures.commands_us.add((served - began).as_micros() as u64);

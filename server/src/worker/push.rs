@@ -88,6 +88,7 @@ impl<D: Driver> Worker<'_, D> {
 
     /// Something was said: it leaves when the turn ends, or is too much already.
     fn end_push(&mut self, place: usize) {
+        self.depend_on_newest(place);
         self.mark_dirty(place);
         let Some(connection) = &self.connections[place] else {
             return;

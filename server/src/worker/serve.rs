@@ -24,7 +24,7 @@ use crate::input::{BATCH_MAX, Behind, Cut, Input};
 use crate::log;
 use crate::plan::KeyShape;
 use crate::server::Server;
-use crate::session::ReplyMode;
+use crate::session::{Answer, ReplyMode};
 
 /// Keys touched ahead at a time.
 const KEYS_AHEAD: usize = BATCH_MAX;
@@ -83,6 +83,10 @@ impl<D: Driver> Worker<'_, D> {
             let Some(connection) = &mut self.connections[place] else {
                 continue;
             };
+            if connection.is_held {
+                connection.waits_in_hold = true;
+                continue;
+            }
             let limits = connection.limits(desk);
             let Some(input) = &mut connection.input else {
                 continue;
@@ -185,6 +189,10 @@ impl<D: Driver> Worker<'_, D> {
                 fate => break fate,
             }
         };
+        if self.engine.desk.holds_replies {
+            let seen = std::mem::take(&mut self.engine.desk.depends_on);
+            connection.depends_on = connection.depends_on.max(seen);
+        }
         let is_paused = matches!(fate, Fate::Parked(Wait::Gate | Wait::Key));
         self.count_paused(&mut connection, is_paused);
         connection.publish();
@@ -353,7 +361,9 @@ fn answer_awaited(engine: &Engine<'_>, connection: &mut Connection) -> bool {
     let Some(answer) = session
         .awaits
         .as_ref()
-        .map_or(Some(Ok(())), |awaited| awaited.answer(&engine.server.stop))
+        .map_or(Some(Answer::Fine), |awaited| {
+            awaited.answer(engine.server, engine.desk.clock_ms)
+        })
     else {
         return false;
     };
@@ -364,8 +374,13 @@ fn answer_awaited(engine: &Engine<'_>, connection: &mut Connection) -> bool {
     }
     match answer {
         _ if silent => {}
-        Ok(()) => connection.reply.ok(),
-        Err(text) => {
+        Answer::Fine => connection.reply.ok(),
+        Answer::Files(local, replicas) => {
+            connection.reply.array(2);
+            connection.reply.int(i64::from(local));
+            connection.reply.int(i64::from(replicas));
+        }
+        Answer::Error(text) => {
             connection.reply.error(text.as_bytes());
             engine.desk.figures.error_replies.add(1);
             engine.desk.statistics.count_error(text);

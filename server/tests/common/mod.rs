@@ -127,6 +127,8 @@ impl Drop for TestServer {
         if let Some(thread) = self.thread.take() {
             self.server.stop.request(ShutdownOptions {
                 now: true,
+                // A test's disk may be full.
+                force: true,
                 ..Default::default()
             });
             let joined = thread.join();
@@ -186,6 +188,18 @@ impl Client {
     }
 
     /// As `reply`; `None` when the server has closed.
+    /// Whether nothing comes for so long.
+    pub fn hears_nothing(&mut self, patience: Duration) -> bool {
+        let set = |stream: &TcpStream, patience| {
+            stream.set_read_timeout(Some(patience)).expect("a timeout");
+        };
+        set(&self.stream, patience);
+        let heard = self.stream.read(&mut [0]);
+        set(&self.stream, DEADLINE);
+        self.buffer.is_empty()
+            && heard.is_err_and(|e| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+    }
+
     pub fn try_reply(&mut self) -> Option<String> {
         loop {
             if let Some((text, used)) = parse(&self.buffer) {

@@ -13,8 +13,8 @@
 //! L2  A file ends with a whole unit, or with half of one that is cut off before anything else is written;
 //!     so whatever is read back ends between two units.
 //! L3  After a failed flush neither number rises again: what the system then says of the file means nothing.
-//! L4  A change of files (`switch`) happens between two numbers; the old file is durable before the new one's
-//!     units count as durable, because flushes are done in the order in which they were asked for.
+//! L4  A change of files (`switch`) happens between two numbers, and the old file is durable before anything is
+//!     written into the new one. Flushes are done in the order in which they were asked for.
 //! L5  No wake-up is lost: the log thread says that it sleeps, fences, and looks at the lanes once more; who
 //!     publishes a record fences and looks whether it sleeps (`kick`).
 //!
@@ -325,6 +325,16 @@ impl Log {
             delayed_flushes: shared.delayed.load(Relaxed),
             is_failing: shared.failing.load(Relaxed),
             is_flushing: shared.flushes.load(Relaxed) > 0,
+        }
+    }
+}
+
+impl Drop for Log {
+    /// A log that nobody has ended ends as well as it can.
+    fn drop(&mut self) {
+        if self.threads.lock().is_some() {
+            // Whoever wanted to know has settled it.
+            let _ = self.settle(Then::End);
         }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Writer {
     /// Everything up to this number has been flushed or is about to be.
     asked: u64,
     asked_at: Instant,
+    /// While a job kept the disk to itself, more was called flushed than is.
+    owes_flush: bool,
     /// The flush that is due has been counted as late.
     counted_late: bool,
     retry_at: Option<Instant>,
@@ -131,6 +133,7 @@ impl Writer {
             jobs,
             asked: last,
             asked_at: Instant::now(),
+            owes_flush: false,
             counted_late: false,
             retry_at: None,
             stamp_s: 0,
@@ -322,11 +325,8 @@ impl Writer {
     /// Everything of the old file has been written: goes over to the new one.
     fn change_files(&mut self, (file, len, done): (DataFile, u64, mpsc::Sender<()>), after: u64) {
         self.set_written(after);
-        match self.shared.fsync() {
-            Fsync::Always => self.flush_now(),
-            // Under `no`, too: a torn file is no end when another follows.
-            Fsync::Everysec | Fsync::No => self.ask_for_flush(),
-        }
+        // L4. Whatever the policy: what is lost of a file that another follows would be a gap.
+        self.flush_now();
         self.file = file;
         self.len = len;
         (self.durable_len, self.asked_len) = (len, len);
@@ -345,7 +345,10 @@ impl Writer {
         let is_suspended = self.shared.suspended.load(Relaxed);
         match self.shared.fsync() {
             // The configuration says that a running job is worth a loss.
-            Fsync::Always if is_suspended => self.shared.set_flushed(self.written),
+            Fsync::Always if is_suspended => {
+                self.owes_flush |= self.shared.flushed.load(Relaxed) < self.written;
+                self.shared.set_flushed(self.written);
+            }
             Fsync::Always => self.flush_now(),
             Fsync::Everysec if self.asked >= self.written || is_suspended => {}
             Fsync::Everysec if self.asked_at.elapsed() < FLUSH_EVERY => {}
@@ -364,7 +367,7 @@ impl Writer {
 
     /// Flushes here and now what is not durable.
     fn flush_now(&mut self) {
-        if self.shared.flushed.load(Relaxed) >= self.written {
+        if self.shared.flushed.load(Relaxed) >= self.written && !self.owes_flush {
             return;
         }
         // L4: earlier flushes come first. The flush thread wakes us.
@@ -378,6 +381,7 @@ impl Writer {
         match self.file.flush() {
             Ok(()) => {
                 (self.asked, self.asked_len) = (self.written, self.len);
+                self.owes_flush = false;
                 self.shared.set_flushed(self.written);
             }
             Err(error) => self.shared.die(&error),

@@ -42,6 +42,8 @@ pub(super) fn reload(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         }
         server.note_saved(changes);
     }
+    // What comes back is in the log already, and none of it is news.
+    unit.record(false);
     if flush {
         unit.flush_all(Freeing::Now);
     }
@@ -60,6 +62,10 @@ pub(super) fn load_log(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError>
         .unit
         .as_deref_mut()
         .expect("the row asks for all locks");
+    if !server.settle_log() {
+        return Err(CommandError::Fixed("ERR"));
+    }
+    unit.record(false);
     unit.flush_all(Freeing::Now);
     if server.load_log_again(unit).is_err() {
         // As Redis: half of the data is worse than none.
