@@ -48,6 +48,10 @@ pub struct How {
     pub now_ms: Option<i64>,
     /// A key that is there already is overwritten (R4).
     pub overwrites: bool,
+    /// The file may go on behind the end of the RDB part, as an append-only file does; otherwise that is
+    /// a failure: a byte that has become the mark of the end, with zeros behind it, looks like the end
+    /// of a file without a checksum, and what follows gives it away.
+    pub goes_on: bool,
     /// How many threads insert.
     pub threads: usize,
 }
@@ -319,6 +323,7 @@ fn read(
     }
     let mut skimmer = Skimmer::new(how.compares).reading_newer(how.reads_newer);
     let mut block = vec![0; BLOCK_BYTES];
+    let mut is_over = false;
     loop {
         let read = read_block(&mut file, &mut block)?;
         if read == 0 {
@@ -335,7 +340,8 @@ fn read(
                     return Err(Reason::Database { db, databases });
                 }
                 Item::Records(batch) => hand_on(batch)?,
-                Item::End { bytes, .. } => return Ok(bytes),
+                Item::End { bytes, .. } if how.goes_on => return Ok(bytes),
+                Item::End { .. } => is_over = true,
                 // Sizes are hints; functions have no room here yet, and are told of by `aux`.
                 Item::Function(library) => aux(b"function", &library),
                 Item::ModuleAux(name) => {
@@ -343,6 +349,10 @@ fn read(
                 }
                 Item::Begin { .. } | Item::Database(_) | Item::Sizes { .. } => {}
             }
+        }
+        if is_over {
+            // What follows need not be read to its end.
+            skimmer.finish()?;
         }
         if progress.cancelled.load(Relaxed) {
             return Err(Reason::Cancelled);

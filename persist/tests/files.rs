@@ -83,6 +83,7 @@ fn load(disk: &Arc<Simulated>) -> Result<(u64, u64, String), Reason> {
         limits: Limits::default(),
         now_ms: Some(1_000),
         overwrites: false,
+        goes_on: false,
         threads: LANES,
     };
     let disk = Disk::Simulated(Arc::clone(disk));
@@ -112,6 +113,38 @@ fn a_file_of_many_batches_comes_back() {
     save(&store, &disk).expect("a disk without faults");
     let loaded = load(&disk).expect("a whole file");
     assert_eq!(loaded, (60_000, 60_000, "value".to_owned()));
+}
+
+/// A byte that becomes the mark of the end, with zeros behind it, is the end of a file without a checksum:
+/// what stands behind that gives it away.
+#[test]
+fn what_follows_the_end_is_no_part_of_a_file() {
+    let (store, disk) = (store(), Simulated::new());
+    fill(&store, 10, "value");
+    save(&store, &disk).expect("a disk without faults");
+    let real = Disk::Simulated(Arc::clone(&disk));
+    let mut bytes = real.read(Path::new(FILE)).expect("it is there");
+    let put = |bytes: &[u8]| {
+        let mut file = real.create(Path::new(FILE)).expect("a disk without faults");
+        file.write(bytes).expect("a disk without faults");
+    };
+    let end = bytes.len() as u64;
+    bytes.push(0);
+    put(&bytes);
+    let error = load(&disk).expect_err("a byte too many");
+    assert!(
+        matches!(&error, Reason::File(error) if error.offset == end),
+        "{error}"
+    );
+    // The same in the middle, where it hides the rest.
+    let half =
+        b"REDIS0011\xfe\x00\x00\x05key:7\x01a\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01b\x01c";
+    put(half);
+    let error = load(&disk).expect_err("half a file");
+    assert!(
+        error.to_string().contains("Bytes follow the end"),
+        "{error}"
+    );
 }
 
 /// The n-th operation fails, for every n and in every way: the old file stays, or the new one is there.

@@ -85,7 +85,7 @@ impl Server {
 
     fn load_file(&self, progress: &Progress) -> Result<(), NotLoaded> {
         let path = self.data_file();
-        let how = self.how_to_load(true);
+        let how = self.how_to_load(false);
         let loaded = persist::load::open(&self.persistence.disk, &path)
             .and_then(|file| self.load_rdb(file, &how, progress).map_err(|r| r.of(&path)));
         match loaded {
@@ -147,7 +147,7 @@ impl Server {
         let progress = Progress::new(unix_s, self.live().key_load_delay_us);
         let how = How {
             overwrites,
-            ..self.how_to_load(true)
+            ..self.how_to_load(false)
         };
         let path = self.data_file();
         let loaded = persist::load::open(&self.persistence.disk, &path).and_then(|file| {
@@ -160,15 +160,17 @@ impl Server {
         })
     }
 
-    /// With `drops_expired` what has expired is left out.
-    pub(super) fn how_to_load(&self, drops_expired: bool) -> How {
+    /// How a dump is loaded, or with `in_log` what stands at the beginning of an append-only file: there
+    /// nothing that has expired is left out, and something may follow.
+    pub(super) fn how_to_load(&self, in_log: bool) -> How {
         let live = self.live();
         How {
             compares: self.config.flag("rdbchecksum"),
             reads_newer: self.config.choice("rdb-version-check") == 1,
             limits: live.settings.limits,
-            now_ms: drops_expired.then(os::clock::wall_ms),
+            now_ms: (!in_log).then(os::clock::wall_ms),
             overwrites: false,
+            goes_on: in_log,
             // The delays of a test add up in one thread.
             threads: if live.key_load_delay_us == 0 {
                 LANES

@@ -179,7 +179,7 @@ impl Taker for Replayer<'_, '_, '_> {
 
     fn rdb(&mut self, file: DataFile, name: &[u8]) -> Result<u64, NotLoaded> {
         // The log behind it may name what has expired by now.
-        let how = self.server.how_to_load(false);
+        let how = self.server.how_to_load(true);
         let loaded = match &mut self.via {
             Via::Own { .. } => self.server.load_rdb(file, &how, self.progress),
             Via::Callers(unit) => self.server.load_rdb_into(unit, file, &how, self.progress),
