@@ -7,196 +7,20 @@
 //! that nobody has met are left out of the comparison.
 //!
 //! On the way every request is also a test that a handler touches no key but those that its row
-//! declares, and that no words make it panic.
+//! declares, and that no words make it panic; and each row, with each of its options, must have been
+//! seen to touch all keys that it declares (RELIABILITY S3).
 
+mod requests;
 mod world;
 
-use commands::syntax::{Argument, Kind, parse};
-use commands::{CommandSpec, keys, spec, table};
+use commands::{keys, spec, table};
+use requests::{Choose, Dice, Form};
 use resp::OwnedArgs;
-use world::{BEGIN_MS, DATABASES, World};
-
-/// Random numbers that are the same on every machine (xorshift64*, Vigna 2016).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % n
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn of<'t, T>(&mut self, choices: &'t [T]) -> &'t T {
-        &choices[self.below(choices.len())]
-    }
-}
-
-/// A command as it is called, and what may follow.
-struct Form {
-    name: Vec<&'static str>,
-    arguments: Vec<Argument>,
-    row: &'static CommandSpec,
-}
+use std::collections::BTreeSet;
+use world::{BEGIN_MS, World};
 
 fn forms() -> Vec<Form> {
-    let mut forms = Vec::new();
-    for row in table().iter().copied().flatten().copied() {
-        let ranges = |keys| match keys {
-            spec::Keys::None => 0,
-            spec::Keys::At(ranges) => ranges.len(),
-        };
-        let mut add = |name, row: &'static CommandSpec| {
-            let arguments = parse(row.syntax, ranges(row.keys)).expect("a row's syntax is read");
-            forms.push(Form {
-                name,
-                arguments,
-                row,
-            });
-        };
-        // Minutes of self-examination, and the insides of a sketch.
-        if matches!(row.name, "pfselftest" | "pfdebug") {
-            continue;
-        }
-        if row.subcommands.is_empty() {
-            add(vec![row.name], row);
-        }
-        for sub in row.subcommands {
-            add(vec![row.name, sub.name], sub);
-        }
-    }
-    forms
-}
-
-/// Words for a sequence of arguments.
-fn write(arguments: &[Argument], dice: &mut Dice, now_ms: i64, out: &mut Vec<Vec<u8>>) {
-    for argument in arguments {
-        if argument.optional && !dice.one_in(3) {
-            continue;
-        }
-        let again = if argument.multiple { dice.below(3) } else { 0 };
-        for turn in 0..=again {
-            if let Some(token) = argument.token
-                && (turn == 0 || argument.multiple_token)
-            {
-                out.push(token.as_bytes().to_vec());
-            }
-            match argument.kind {
-                Kind::PureToken => {}
-                Kind::OneOf => {
-                    let part = dice.of(&argument.parts).clone();
-                    write(
-                        &[Argument {
-                            optional: false,
-                            ..part
-                        }],
-                        dice,
-                        now_ms,
-                        out,
-                    );
-                }
-                Kind::Block => write(&argument.parts, dice, now_ms, out),
-                _ => out.push(value(argument, dice, now_ms)),
-            }
-        }
-    }
-}
-
-fn value(argument: &Argument, dice: &mut Dice, now_ms: i64) -> Vec<u8> {
-    let small = |dice: &mut Dice| dice.below(40) as i64 - 8;
-    let number = match (argument.kind, argument.name.as_str()) {
-        (Kind::Key, _) => return dice.of(&["a", "b", "c"]).as_bytes().to_vec(),
-        (Kind::Pattern, _) => return dice.of(&["*", "a*", "[b-d]"]).as_bytes().to_vec(),
-        (Kind::Double, _) => return format!("{}.5", small(dice)).into_bytes(),
-        (_, "newkey" | "source" | "destination" | "destkey" | "key1" | "key2") => {
-            return dice.of(&["a", "b", "c"]).as_bytes().to_vec();
-        }
-        (_, "group" | "consumer") => return dice.of(&["g", "h"]).as_bytes().to_vec(),
-        (_, "id") if dice.one_in(4) => return b">".to_vec(),
-        (_, "lastid" | "id" | "last-id" | "start") => 1 + dice.below(8) as i64,
-        (_, "member" | "field" | "element" | "pivot") => {
-            return dice.of(&["m", "n", "7", "o", "p"]).as_bytes().to_vec();
-        }
-        (_, "min" | "max") => return dice.of(&["-", "+", "[n", "-inf", "(9"]).as_bytes().to_vec(),
-        (_, "min-idle-time" | "index") => dice.below(2) as i64,
-        (_, "numids" | "numfields") => 1 + dice.below(2) as i64,
-        (_, "threshold") => dice.below(4) as i64,
-        (_, "encoding") => return dice.of(&["u8", "i16", "i64", "u1"]).as_bytes().to_vec(),
-        (_, "serialized-value") => return payload(dice),
-        (_, "type") => return b"string".to_vec(),
-        (_, "ifeq-value" | "ifne-value" | "value") => return string(dice),
-        (_, "ifdeq-digest" | "ifdne-digest") => return b"0123456789abcdef".to_vec(),
-        (_, "db" | "destination-db" | "index1" | "index2") => dice.below(DATABASES as usize) as i64,
-        (_, "cursor") => 0,
-        (_, "bit") => dice.below(2) as i64,
-        (_, "numkeys") => dice.below(3) as i64,
-        (_, "seconds" | "milliseconds" | "ttl") => *dice.of(&[1, 2, 50, 1000, 100_000]),
-        (_, "unix-time-seconds") => now_ms / 1000 + small(dice),
-        (_, "unix-time-milliseconds") => now_ms + small(dice) * 20,
-        _ => small(dice),
-    };
-    number.to_string().into_bytes()
-}
-
-fn string(dice: &mut Dice) -> Vec<u8> {
-    match dice.below(7) {
-        0 => Vec::new(),
-        6 => vec![b'0' + dice.below(2) as u8],
-        1 => (dice.below(1000) as i64 - 500).to_string().into_bytes(),
-        2 => format!("{}.25", dice.below(1000)).into_bytes(),
-        3 => vec![b'x'; dice.below(300)],
-        4 => (0..dice.below(60)).map(|_| dice.below(256) as u8).collect(),
-        _ => b"hello".to_vec(),
-    }
-}
-
-fn payload(dice: &mut Dice) -> Vec<u8> {
-    let value = string(dice);
-    let mut out = Vec::new();
-    let value = store::ValueRef::String(store::Str::Bytes(&value));
-    rdb::dump(value, Some(&mut rdb::Compressor::new()), &mut out);
-    out
-}
-
-/// Gives most keys to the command's own family, so that requests meet values of their kind; some go to
-/// any family, so that they meet others.
-fn share_keys(form: &Form, words: &mut [Vec<u8>], dice: &mut Dice) {
-    const FAMILIES: &[spec::Group] = &[
-        spec::Group::String,
-        spec::Group::List,
-        spec::Group::Set,
-        spec::Group::Hash,
-        spec::Group::SortedSet,
-        spec::Group::Stream,
-        spec::Group::HyperLogLog,
-    ];
-    let own = FAMILIES.iter().position(|group| *group == form.row.group);
-    let family = match own {
-        Some(own) if !dice.one_in(16) => own,
-        _ => dice.below(FAMILIES.len()),
-    };
-    let request = OwnedArgs::from_slices(words);
-    let at: Vec<usize> = keys::positions(form.row.keys, request.as_args())
-        .map(|(at, _)| at)
-        .collect();
-    for at in at {
-        words[at].insert(0, b'0' + family as u8);
-    }
-}
-
-/// Breaks a request: words are lost, doubled, exchanged or filled with anything.
-fn spoil(words: &mut Vec<Vec<u8>>, dice: &mut Dice) {
-    let at = 1 + dice.below(words.len());
-    match dice.below(4) {
-        0 if at < words.len() => drop(words.remove(at)),
-        1 if at < words.len() => words.insert(at, words[at].clone()),
-        2 if at < words.len() => words[at] = string(dice),
-        _ => words.push(string(dice)),
-    }
+    requests::forms(table().iter().copied().flatten().copied())
 }
 
 fn shown(words: &[Vec<u8>]) -> String {
@@ -216,27 +40,31 @@ fn tail(history: &[String]) -> String {
         .collect()
 }
 
-fn run(seed: u64, requests: usize) -> (usize, std::collections::BTreeSet<&'static str>) {
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+/// What has been seen to happen.
+#[derive(Default)]
+struct Seen {
+    /// Rows that have changed something.
+    changed: BTreeSet<&'static str>,
+    /// Rows, and rows with one of their options (`""`: whatever the options), of which a request without
+    /// an error has touched all keys that it declared.
+    whole: BTreeSet<(&'static str, &'static str)>,
+}
+
+/// How many requests were logged.
+fn run(seed: u64, requests: usize, seen: &mut Seen) -> usize {
+    let mut dice = Dice::of(seed);
     let forms = forms();
     let (mut first, mut second) = (World::new(seed), World::new(seed + 1));
     let mut logged = 0;
     let mut history = Vec::new();
-    let mut changed = std::collections::BTreeSet::new();
     for turn in 0..requests {
         let form = dice.of(&forms);
-        let mut words: Vec<Vec<u8>> = form
-            .name
-            .iter()
-            .map(|word| word.as_bytes().to_vec())
-            .collect();
-        write(&form.arguments, &mut dice, first.now_ms, &mut words);
-        share_keys(form, &mut words, &mut dice);
+        let mut words = form.request(&mut dice, first.now_ms);
         if dice.one_in(8) {
-            spoil(&mut words, &mut dice);
+            requests::spoil(&mut words, &mut dice);
         }
         if dice.one_in(16) {
-            first.db = dice.below(DATABASES as usize) as u32;
+            first.db = dice.below(world::DATABASES as usize) as u32;
         }
         first.now_ms += dice.below(30) as i64;
         let reply = first.call(&words);
@@ -255,7 +83,16 @@ fn run(seed: u64, requests: usize) -> (usize, std::collections::BTreeSet<&'stati
             );
         }
         if first.dirty > 0 {
-            changed.insert(form.row.name);
+            seen.changed.insert(form.last_name());
+        }
+        if first.touched > 0 && reply[0] != b'-' {
+            seen.whole.insert((form.last_name(), ""));
+            let said = form.tokens().into_iter().filter(|token| {
+                let mut words = words.iter();
+                words.any(|word| word.eq_ignore_ascii_case(token.as_bytes()))
+            });
+            seen.whole
+                .extend(said.map(|token| (form.last_name(), token)));
         }
         for request in first.logged() {
             logged += 1;
@@ -293,7 +130,7 @@ fn run(seed: u64, requests: usize) -> (usize, std::collections::BTreeSet<&'stati
         }
     }
     assert_eq!(second.now_ms, BEGIN_MS, "the copy's clock has not moved");
-    (logged, changed)
+    logged
 }
 
 /// How many worlds: some seconds' worth. 2,000 of them ran clean when this was written.
@@ -315,26 +152,71 @@ const RARE: &[&str] = &[
     "zremrangebyscore",
 ];
 
+/// Options, likewise (`*`: all of the row's, and the row without any): with these, random words are errors nearly always. That no request touches a key
+/// which it has not declared holds for them as for all.
+const RARE_OPTIONS: &[(&str, &str)] = &[
+    ("geosearch", "BYPOLYGON"),
+    ("geosearchstore", "BYPOLYGON"),
+    ("setid", "$"),
+    ("setid", "ENTRIESREAD"),
+    ("xautoclaim", "JUSTID"),
+    ("xclaim", "*"),
+    ("xidmprecord", "*"),
+    ("xnack", "FAIL"),
+    ("xnack", "FATAL"),
+    ("xnack", "FORCE"),
+    ("xnack", "RETRYCOUNT"),
+    ("xpending", "IDLE"),
+    ("xreadgroup", "BLOCK"),
+    ("xreadgroup", "CLAIM"),
+    ("xreadgroup", "COUNT"),
+    ("xreadgroup", "MAXCOUNT"),
+    ("xreadgroup", "MAXSIZE"),
+    ("xreadgroup", "NOACK"),
+    ("xsetid", "MAXDELETEDID"),
+    ("zrange", "BYLEX"),
+];
+
+fn is_rare(option: (&'static str, &'static str)) -> bool {
+    RARE_OPTIONS.contains(&option) || RARE_OPTIONS.contains(&(option.0, "*"))
+}
+
 #[test]
 fn the_log_brings_a_copy_to_the_same_state() {
-    let mut changed = std::collections::BTreeSet::new();
+    let mut seen = Seen::default();
     for seed in 0..SEEDS {
-        let (logged, by) = run(seed, 2000);
+        let logged = run(seed, 2000, &mut seen);
         assert!(
             logged > 100,
             "seed {seed}: only {logged} requests were logged"
         );
-        changed.extend(by);
     }
     let silent: Vec<&str> = forms()
         .iter()
-        .filter(|form| form.row.flags.has(spec::Flags::WRITE) && !changed.contains(form.row.name))
-        .map(|form| form.row.name)
+        .filter(|form| form.flags.has(spec::Flags::WRITE))
+        .map(|form| form.last_name())
+        .filter(|name| !seen.changed.contains(name))
         .filter(|name| !RARE.contains(name))
         .collect();
     assert!(
         silent.is_empty(),
         "never changed anything, so nothing was tested: {silent:?}"
+    );
+    let mut strayed = Vec::new();
+    for form in forms() {
+        if matches!(form.keys, spec::Keys::None) {
+            continue;
+        }
+        let options = form.tokens().into_iter().chain([""]);
+        strayed.extend(
+            options
+                .map(|token| (form.last_name(), token))
+                .filter(|option| !seen.whole.contains(option) && !is_rare(*option)),
+        );
+    }
+    assert!(
+        strayed.is_empty(),
+        "declared keys that they never touched: {strayed:?}"
     );
 }
 
@@ -343,37 +225,24 @@ fn the_log_brings_a_copy_to_the_same_state() {
 fn rows_that_write_say_how_they_are_logged() {
     for form in forms() {
         // PFCOUNT reads, and may write down what it has counted.
-        let writes = form.row.flags.has(spec::Flags::WRITE)
-            || form.row.flags.has(spec::Flags::MAY_REPLICATE);
-        assert_eq!(
-            form.row.log != spec::LogForm::None,
-            writes,
-            "{}",
-            form.row.name
-        );
+        let writes =
+            form.flags.has(spec::Flags::WRITE) || form.flags.has(spec::Flags::MAY_REPLICATE);
+        assert_eq!(form.log != spec::LogForm::None, writes, "{:?}", form.name);
     }
 }
 
 /// The generator makes requests in which the key positions find keys: else nothing is tested.
 #[test]
 fn requests_from_the_syntax_have_keys() {
-    let mut dice = Dice(7);
+    let mut dice = Dice::of(7);
     for form in forms() {
-        let spec::Keys::At(_) = form.row.keys else {
+        let spec::Keys::At(_) = form.keys else {
             continue;
         };
         let found = (0..50).any(|_| {
-            let mut words: Vec<Vec<u8>> = form
-                .name
-                .iter()
-                .map(|word| word.as_bytes().to_vec())
-                .collect();
-            write(&form.arguments, &mut dice, BEGIN_MS, &mut words);
-            let args = OwnedArgs::from_slices(&words);
-            keys::positions(form.row.keys, args.as_args())
-                .next()
-                .is_some()
+            let args = OwnedArgs::from_slices(&form.request(&mut dice, BEGIN_MS));
+            keys::positions(form.keys, args.as_args()).next().is_some()
         });
-        assert!(found, "{}", form.row.name);
+        assert!(found, "{:?}", form.name);
     }
 }

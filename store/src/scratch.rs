@@ -72,6 +72,9 @@ pub struct Scratch {
     /// The keys that the running command has declared.
     #[cfg(debug_assertions)]
     pub(crate) declared: Keys,
+    /// Which of them it has touched.
+    #[cfg(debug_assertions)]
+    pub(crate) touched: Vec<std::cell::Cell<bool>>,
 }
 
 /// Keys, one after another in one buffer.
@@ -145,6 +148,8 @@ impl Scratch {
             is_declared: false,
             #[cfg(debug_assertions)]
             declared: Keys::default(),
+            #[cfg(debug_assertions)]
+            touched: Vec::new(),
         }
     }
 
@@ -176,13 +181,21 @@ impl Scratch {
         }
     }
 
-    /// In debug builds, asserts that the command has declared this key (RELIABILITY S3).
+    /// In debug builds, asserts that the command has declared this key (RELIABILITY S3), and notes that
+    /// it has touched it.
     #[inline]
     pub(crate) fn check_declared(&self, key: &[u8]) {
         #[cfg(debug_assertions)]
         if self.is_declared {
+            let mut is_there = false;
+            for at in 0..self.declared.len() {
+                if self.declared.get(at) == key {
+                    self.touched[at].set(true);
+                    is_there = true;
+                }
+            }
             assert!(
-                (0..self.declared.len()).any(|at| self.declared.get(at) == key),
+                is_there,
                 "the command touches a key that its row does not declare: {}",
                 String::from_utf8_lossy(key)
             );

@@ -16,6 +16,17 @@ pub(crate) const fn class_size(bytes: usize) -> usize {
     (bytes + step - 1) & !(step - 1)
 }
 
+/// What the allocator gives for one large request of `bytes`: above four mebibytes it goes in steps of one.
+pub const fn allocated_bytes(bytes: usize) -> usize {
+    const MIB: usize = 1 << 20;
+    if bytes > 4 * MIB {
+        bytes.next_multiple_of(MIB)
+    } else {
+        class_size(bytes)
+    }
+}
+
+const _: () = assert!(allocated_bytes(9_000_000) == 9 << 20 && allocated_bytes(100_000) == 114_688);
 const _: () = assert!(class_size(1) == 16 && class_size(128) == 128);
 const _: () = assert!(class_size(129) == 160 && class_size(160) == 160);
 const _: () = assert!(class_size(513) == 640 && class_size(641) == 768);

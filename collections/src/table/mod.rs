@@ -50,6 +50,7 @@ mod ttl;
 
 pub use ahead::Ahead;
 pub use arena::idle_bytes;
+pub use classes::allocated_bytes;
 pub use element::Element;
 pub use entry::{Occupied, Slot, Vacant};
 pub use frozen::frozen_bytes;

@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) now_ms: i64,
     /// What the last request counted.
     pub(crate) dirty: u64,
+    /// How many keys the last request declared, if it touched all of them; else 0.
+    pub(crate) touched: usize,
     scratch: Scratch,
     log: Merge,
 }
@@ -68,6 +70,7 @@ impl World {
             db: 0,
             now_ms: BEGIN_MS,
             dirty: 0,
+            touched: 0,
             scratch,
             log,
         }
@@ -75,7 +78,7 @@ impl World {
 
     /// Runs a request; the reply as it would leave. SELECT is known, as the dispatcher knows it.
     pub(crate) fn call<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Vec<u8> {
-        self.dirty = 0;
+        (self.dirty, self.touched) = (0, 0);
         let owned = OwnedArgs::from_slices(words);
         let args = owned.as_args();
         if args.get(0).eq_ignore_ascii_case(b"select") {
@@ -121,6 +124,9 @@ impl World {
         let later = call.later.take();
         if spec.log == LogForm::Verbatim && unit.dirty_count() > 0 {
             unit.log_verbatim(args.iter());
+        }
+        if locks == Locks::Keys && unit.has_touched_all() {
+            self.touched = at.len();
         }
         self.dirty = unit.finish().dirty;
         if let Some(later) = later {

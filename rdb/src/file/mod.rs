@@ -21,8 +21,9 @@
 //!     judges what is in them, and both say the file's offset when they refuse.
 //! F2  A file counts as good only when [`Item::End`] has come: before it no checksum was compared.
 //!
-//! Checked by: `tests/files.rs` (files of Redis 7.0 and 8.0, Valkey 9.1, hand-made old ones; each
-//! prefix and each flipped byte), fuzz/rdb_file.
+//! Checked by: `tests/files.rs` (ours), `tests/others.rs` (files of Redis 7.0 and 8.0, Valkey 9.1; each
+//! prefix and each flipped bit), `tests/old.rs` (versions 1 to 9, made by hand), `tests/peers.rs` (ours
+//! loaded by those servers), fuzz/rdb_file.
 
 mod decode;
 mod encode;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use super::Entry;
 use super::raw::{BLOB, EMBSTR, INT, RAW, Raw, VALUE_BITS};
+use collections::table::allocated_bytes;
+
 use crate::access::Access;
 use crate::error::{Refused, WrongType};
 use crate::value::object::Container;
@@ -127,7 +129,7 @@ impl<'a> EntryRef<'a> {
         const BLOB_HEAD: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
         let own = self.raw.size(self.raw.meta());
         match self.value() {
-            ValueRef::String(Str::Blob(blob)) => own + BLOB_HEAD + blob.capacity(),
+            ValueRef::String(Str::Blob(blob)) => own + BLOB_HEAD + allocated_bytes(blob.capacity()),
             ValueRef::String(_) => own,
             ValueRef::Object(object) => own + object.memory_bytes(),
         }

@@ -257,10 +257,25 @@ impl<'s> Unit<'s> {
         {
             self.scratch.declared.clear();
             keys.for_each(|key| self.scratch.declared.push(key));
+            let count = self.scratch.declared.len();
+            self.scratch.touched.clear();
+            self.scratch
+                .touched
+                .resize(count, std::cell::Cell::new(false));
             self.scratch.is_declared = true;
         }
         #[cfg(not(debug_assertions))]
         let _ = keys;
+    }
+
+    /// Whether the command has touched every key that it has declared, for tests: always so in release
+    /// builds.
+    #[must_use]
+    pub fn has_touched_all(&self) -> bool {
+        #[cfg(debug_assertions)]
+        return self.scratch.touched.iter().all(std::cell::Cell::get);
+        #[cfg(not(debug_assertions))]
+        true
     }
 
     /// The command that has declared its keys is over; what follows may touch others.
