@@ -182,18 +182,23 @@ pub(crate) fn free_port() -> Res<u16> {
 
 /// Builds `redstart-server` with a cargo profile and says where it lies.
 pub(crate) fn build(profile: &str) -> Res<PathBuf> {
+    build_package("redstart-server", profile)
+}
+
+/// The same for any of our programs.
+pub(crate) fn build_package(package: &str, profile: &str) -> Res<PathBuf> {
     sh::run(&mut sh::cmd(
         sh::cargo(),
         &[
             "build",
             "--quiet",
             "--package",
-            "redstart-server",
+            package,
             "--profile",
             profile,
         ],
     ))?;
     let folder = if profile == "dev" { "debug" } else { profile };
-    let name = format!("redstart-server{}", std::env::consts::EXE_SUFFIX);
+    let name = format!("{package}{}", std::env::consts::EXE_SUFFIX);
     Ok(sh::target().join(folder).join(name))
 }

@@ -356,7 +356,8 @@ fn suite_packages() -> Res<()> {
 }
 
 fn suite(workers: u64) -> Res<()> {
-    redis_suite::run_all(&server::build("fast")?, workers)
+    let cli = server::build_package("redstart-cli", "fast")?;
+    redis_suite::run_all(&server::build("fast")?, &cli, workers)
 }
 
 fn python() -> Res<()> {

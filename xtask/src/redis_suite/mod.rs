@@ -23,12 +23,13 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask redis-suite [--units a,b] [--workers 1|4] [--bin PROGRAM] [--probe]
+usage: cargo xtask redis-suite [--units a,b] [--workers 1|4] [--bin PROGRAM] [--cli PROGRAM] [--probe]
                                [--loops N] [--config LINE]… [--list]
 
   --units a,b     only these units (default: all that we claim)
   --workers N     io-threads of the server (default 1)
   --bin PROGRAM   the server (default: built with the profile `fast`)
+  --cli PROGRAM   the client that the suite knows as redis-cli (likewise)
   --probe         run also what the list marks `skip`
   --loops N       the whole N times over
   --config LINE   one more line of the servers' configuration file
@@ -132,15 +133,21 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     let mut config = options.values("--config")?;
     config.push(format!("io-threads {workers}"));
     let binary = options.value("--bin")?;
+    let cli = options.value("--cli")?;
     options.finish()?;
     let binary = match binary {
         Some(path) => PathBuf::from(path),
         None => server::build("fast")?,
     };
+    let cli = match cli {
+        Some(path) => PathBuf::from(path),
+        None => server::build_package("redstart-cli", "fast")?,
+    };
     debian::install(PACKAGES)?;
     for _ in 0..loops {
         run(&Run {
             binary: &binary,
+            cli: &cli,
             units: &units,
             workers,
             probe,
@@ -153,6 +160,7 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
 /// One run of the suite.
 struct Run<'a> {
     binary: &'a Path,
+    cli: &'a Path,
     units: &'a [String],
     workers: u64,
     probe: bool,
@@ -161,11 +169,12 @@ struct Run<'a> {
 }
 
 /// All units that we claim, with so many workers.
-pub(crate) fn run_all(binary: &Path, workers: u64) -> Res<()> {
+pub(crate) fn run_all(binary: &Path, cli: &Path, workers: u64) -> Res<()> {
     let units: Vec<String> = UNITS.iter().map(|unit| unit.to_string()).collect();
     let config = [format!("io-threads {workers}")];
     run(&Run {
         binary,
+        cli,
         units: &units,
         workers,
         probe: false,
@@ -177,6 +186,7 @@ pub(crate) fn run_all(binary: &Path, workers: u64) -> Res<()> {
 fn run(task: &Run) -> Res<()> {
     let &Run {
         binary,
+        cli,
         units,
         workers,
         probe,
@@ -200,7 +210,7 @@ fn run(task: &Run) -> Res<()> {
     let queue = Mutex::new(units.iter().rev().cloned().collect::<Vec<String>>());
     let results = Mutex::new(Vec::new());
     let lanes: Vec<PathBuf> = (0..LANES)
-        .map(|lane| prepare_lane(&source, binary, lane, config, namespace))
+        .map(|lane| prepare_lane(&source, [binary, cli], lane, config, namespace))
         .collect::<Res<_>>()?;
     std::thread::scope(|scope| {
         for (lane, folder) in lanes.iter().enumerate() {
@@ -225,7 +235,7 @@ fn run(task: &Run) -> Res<()> {
 /// A copy of the suite with our programs under the names that it expects.
 fn prepare_lane(
     source: &Path,
-    binary: &Path,
+    programs: [&Path; 2],
     lane: usize,
     config: &[String],
     namespace: Option<Namespace>,
@@ -237,12 +247,14 @@ fn prepare_lane(
         let from = source.join(name);
         sh::run(sh::cmd("cp", &["-a"]).arg(from).arg(&folder))?;
     }
-    let binary = std::path::absolute(binary).map_err(|e| format!("{}: {e}", binary.display()))?;
-    let ours =
+    let absolute =
+        |path: &Path| std::path::absolute(path).map_err(|e| format!("{}: {e}", path.display()));
+    let [binary, cli] = [absolute(programs[0])?, absolute(programs[1])?];
+    let servers =
         ["redis-server", "redis-check-rdb", "redis-check-aof"].map(|name| (name, binary.clone()));
-    let theirs =
-        ["redis-cli", "redis-benchmark"].map(|name| sh::which(name).map(|path| (name, path)));
-    for (name, path) in ours.into_iter().chain(theirs.into_iter().flatten()) {
+    let theirs = sh::which("redis-benchmark").map(|path| ("redis-benchmark", path));
+    let clients = theirs.into_iter().chain([("redis-cli", cli)]);
+    for (name, path) in servers.into_iter().chain(clients) {
         let to = folder.join("src").join(name);
         sh::run(sh::cmd("ln", &["-s"]).arg(path).arg(&to))?;
     }
