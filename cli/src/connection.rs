@@ -2,8 +2,7 @@
 //!
 //! Blocking. The input grows by what arrives and never by what was announced (`resp::client`, I1).
 //!
-//! Checked by: `tests/beside.rs` (refused, closed and reset connections), `tests/stranger.rs`
-//! (replies that are none).
+//! Checked by: `cargo xtask client`: refused and closed connections, replies that are none.
 
 use resp::client::{Decoder, ReplyError, Value, request};
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};

@@ -8,7 +8,7 @@
 //!   ──▶  key [NX|XX]
 //! ```
 //!
-//! Checked by: tests below; `tests/prompt.rs`.
+//! Checked by: tests below; `cargo xtask client`.
 
 use crate::connection::Connection;
 use crate::{out, usage};

@@ -5,7 +5,7 @@
 //!
 //! A host, a file name or a password may be any bytes on some systems, so words stay bytes.
 //!
-//! Checked by: tests below; `tests/beside.rs`, which asks both programs.
+//! Checked by: tests below; `xtask/src/client/beside.rs`, which asks both programs.
 
 use crate::show::Form;
 use crate::{uri, usage};

@@ -11,7 +11,7 @@
 //!     they differ only until `select` has run.
 //! I2  No connection: no transaction, database 0.
 //!
-//! Checked by: tests below; `tests/beside.rs`.
+//! Checked by: tests below; `cargo xtask client`.
 
 use crate::connection::{Connection, Lost, Place};
 use crate::options::{Options, Protocol};

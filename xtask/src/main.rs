@@ -14,6 +14,7 @@
 
 mod bench;
 mod campaign;
+mod client;
 mod cross;
 mod debian;
 mod differential;
@@ -115,6 +116,12 @@ const VERBS: &[Verb] = &[
         about: "build the Windows executable and check what it imports",
         usage: cross::USAGE,
         run: cross::main,
+    },
+    Verb {
+        name: "client",
+        about: "redstart-cli beside redis-cli, on a terminal, as a replica",
+        usage: client::USAGE,
+        run: client::main,
     },
     Verb {
         name: "wine",

@@ -6,8 +6,8 @@
 //! does not stop the others: one run tells everything.
 
 use crate::{
-    Res, cross, debian, differential, fuzz, limits, redis_py, redis_suite, server, sh, tidy,
-    transcripts, wine,
+    Res, client, cross, debian, differential, fuzz, limits, redis_py, redis_suite, server, sh,
+    tidy, transcripts, wine,
 };
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -88,6 +88,15 @@ const STAGES: &[Stage] = &[
         about: "Redis's Tcl suite, four workers",
         prepare: suite_packages,
         run: |_| suite(4),
+    },
+    Stage {
+        name: "client",
+        about: "redstart-cli beside redis-cli, on a terminal, as a replica",
+        prepare: || debian::install(client::PACKAGES),
+        run: |_| {
+            let cli = server::build_package("redstart-cli", "fast")?;
+            client::run(&server::build("fast")?, &cli)
+        },
     },
     Stage {
         name: "redis-py",

@@ -99,8 +99,9 @@ fn send(mut socket: &Socket, mark: &[u8]) -> Result<(), String> {
     // The empty line ends what garbage there may be at the input's end; by itself it is nothing.
     let mut last = b"\r\n".to_vec();
     resp::client::request(&mut last, &[b"ECHO", mark]);
-    socket.write_all(&last).map_err(broken)?;
+    // Said first: the last reply may be there before this thread runs again.
     out::say("All data transferred. Waiting for the last reply...\n");
+    socket.write_all(&last).map_err(broken)?;
     SENT.store(true, Ordering::Relaxed);
     Ok(())
 }

@@ -7,7 +7,7 @@
 //!
 //! The mark is held back until it is known to be one: what is handed on is the file and nothing else.
 //!
-//! Checked by: tests below; `tests/replica.rs`, against a real `redis-server`.
+//! Checked by: tests below; `cargo xtask client`, against a real `redis-server`.
 
 use super::fail;
 use crate::connection::Connection;

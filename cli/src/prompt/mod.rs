@@ -10,7 +10,7 @@
 //! | `help …`, `? …` | help |
 //! | anything else | a command |
 //!
-//! Checked by: `tests/prompt.rs`; `integration/redis-cli` of Redis's suite.
+//! Checked by: `cargo xtask client`; `integration/redis-cli` of Redis's suite.
 
 mod assist;
 mod history;

@@ -3,7 +3,7 @@
 //! Whole replies end with a line's end, in raw form with `-D`; a page (INFO and its like) is shown
 //! raw in every form and ends as the server ended it.
 //!
-//! Checked by: tests in each form's file; `tests/beside.rs`, beside the machine's `redis-cli`.
+//! Checked by: tests in each form's file; `cargo xtask client`, beside the machine's `redis-cli`.
 
 mod json;
 mod people;

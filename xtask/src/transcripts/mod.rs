@@ -7,7 +7,7 @@
 //! `--against` a reference server plays them, so the texts are somebody
 //! else's word and not ours; blocks that it is too old for are left out.
 
-mod parse;
+pub(crate) mod parse;
 mod pattern;
 mod play;
 
