@@ -94,7 +94,6 @@ fn terminal(cli: &Path, process: &server::Server) -> Res<()> {
     step("subscribe c\r", "Reading messages")?;
     step("\x03", "[2]> ")?;
     step("help @hyperloglog\r", "PFMERGE")?;
-    drop(step);
     keys.write_all(b"quit\r").map_err(|e| e.to_string())?;
     let status = child.0.wait().map_err(|e| e.to_string())?;
     let kept = sh::read(&history)?;
@@ -178,6 +177,9 @@ fn replica(cli: &Path, process: &server::Server) -> Res<()> {
     Ok(())
 }
 
+/// What the client sends first.
+const PING: &[u8] = b"*1\r\n$4\r\nping\r\n";
+
 /// Whatever a server sends, the program ends by itself with 1 and says why.
 fn strangers(cli: &Path) -> Res<()> {
     let deep = b"*1\r\n".repeat(100_000);
@@ -200,8 +202,8 @@ fn strangers(cli: &Path) -> Res<()> {
         let reply = reply.to_vec();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept()?;
-            let mut request = [0; 1024];
-            stream.read(&mut request)?;
+            let mut request = [0; PING.len()];
+            stream.read_exact(&mut request)?;
             stream.write_all(&reply)
         });
         let output = Command::new(cli)
