@@ -54,8 +54,10 @@ pub fn element_hashing() -> Hashing {
 pub struct Spot(Hash);
 
 impl Spot {
+    /// The shard.
     #[inline]
-    pub(crate) fn shard(self) -> usize {
+    #[must_use]
+    pub fn shard(self) -> usize {
         self.0.shard() % SHARDS
     }
 
