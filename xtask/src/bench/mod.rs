@@ -8,6 +8,7 @@
 
 mod growth;
 mod measure;
+mod stalls;
 mod types;
 
 use crate::server::{Server, VOLATILE};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask bench [--bin PROGRAM] [--peer PROGRAM]… [--two] [--quick] [--rounds N]
-                         [--only speed,memory,types,growth,workers]
+                         [--only speed,memory,types,growth,stalls,workers]
 
   --bin PROGRAM    our server (default target/release/redstart-server, built if need be)
   --peer PROGRAM   a server to compare with, repeatable (default: the distribution's
@@ -26,8 +27,9 @@ usage: cargo xtask bench [--bin PROGRAM] [--peer PROGRAM]… [--two] [--quick] [
   --two            also our server with two workers
   --quick          a tenth of the requests, two rounds
   --rounds N       rounds of the speed tests (default 5)
-  --only LIST      parts: speed, memory, types (lists, sets, hashes …), growth; workers only when it is named: two workers
-                   against one on the simulated network (`server/examples/workers.rs`)
+  --only LIST      parts: speed, memory, types (lists, sets, hashes …), growth; only when they are
+                   named: stalls (values of ten million elements, some minutes), workers (two
+                   workers against one on the simulated network, `server/examples/workers.rs`)
 Prints Markdown tables; redirect them to a file.";
 
 /// A server that takes part.
@@ -110,6 +112,9 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     }
     if wants("growth") {
         growth::table(&contestants, plan.growth_keys, plan.rounds.min(3))?;
+    }
+    if only.is_some() && wants("stalls") {
+        stalls::table(&contestants, if quick { 1_000_000 } else { 10_000_000 })?;
     }
     if only.is_some() && wants("workers") {
         let rounds = plan.rounds.to_string();
