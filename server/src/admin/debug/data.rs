@@ -1,10 +1,12 @@
-//! DEBUG about keys: DIGEST, DIGEST-VALUE, HTSTATS, OBJECT, POPULATE.
+//! DEBUG about keys: DIGEST, DIGEST-VALUE, HTSTATS, HTSTATS-KEY, LISTPACK, OBJECT, POPULATE.
 
+use collections::listpack::Element;
 use commands::CommandError;
 use rdb::{Compressor, Digest};
-use store::{NewStr, Slot, Unit};
+use store::{Encoding, NewStr, Object, Slot, Unit};
 
 use crate::admin::AdminCall;
+use crate::log;
 
 /// The unit that the row's locks promise.
 fn unit<'u, 's>(call: &'u mut AdminCall<'_, 's>) -> &'u mut Unit<'s> {
@@ -54,6 +56,65 @@ pub(super) fn htstats(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> 
         text.push_str(&format!("[{title} HT]\n{figures}"));
     }
     call.reply.verbatim(b"txt", text.as_bytes());
+    Ok(())
+}
+
+/// DEBUG HTSTATS-KEY key: how many elements the table of a key has. There are no chains to tell of.
+pub(super) fn htstats_key(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let word = call.args.get(2);
+    let unit = unit(call);
+    let entry = unit.peek(unit.key(word)).ok_or(CommandError::NoSuchKey)?;
+    let is_table = matches!(entry.encoding(), Encoding::HashTable | Encoding::Skiplist);
+    let Some(object) = entry.object().filter(|_| is_table) else {
+        return Err(CommandError::Fixed(
+            "ERR The value stored at the specified key is not represented using an hash table",
+        ));
+    };
+    let elements = object.len();
+    let text = format!("Hash table 0 stats (main hash table):\n number of elements: {elements}\n");
+    call.reply.verbatim(b"txt", text.as_bytes());
+    Ok(())
+}
+
+/// DEBUG LISTPACK key: its elements, one a line, in the log.
+pub(super) fn listpack(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
+    let word = call.args.get(2);
+    let unit = unit(call);
+    let entry = unit.peek(unit.key(word)).ok_or(CommandError::NoSuchKey)?;
+    let is_packed = entry.encoding() == Encoding::Listpack;
+    let Some(object) = entry.object().filter(|_| is_packed) else {
+        return Err(CommandError::Fixed("ERR Not a listpack encoded object."));
+    };
+    let mut elements = Vec::new();
+    let mut put = |element: Element<'_>| {
+        elements.push(element.bytes(&mut [0; 20]).escape_ascii().to_string());
+    };
+    match &**object {
+        Object::List(list) => list.iter().for_each(put),
+        Object::Set(set) => set.iter().for_each(put),
+        Object::Hash(hash) => hash.iter().for_each(|field| {
+            put(field.name);
+            put(field.value);
+        }),
+        Object::SortedSet(set) => {
+            for (score, member) in set.iter() {
+                put(member);
+                let mut digits = Vec::new();
+                resp::number::write_f64(&mut digits, score);
+                put(Element::Bytes(&digits));
+            }
+        }
+        Object::Stream(_) => unreachable!("its encoding is its own"),
+    }
+    let bytes = object.memory_bytes();
+    let count = elements.len();
+    log::notice(format_args!(
+        "DEBUG LISTPACK: {bytes} bytes, {count} elements"
+    ));
+    for (at, element) in elements.iter().enumerate() {
+        log::notice(format_args!("{{{at}}} \"{element}\""));
+    }
+    call.reply.simple(b"Listpack structure printed on stdout");
     Ok(())
 }
 

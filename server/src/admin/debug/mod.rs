@@ -5,14 +5,14 @@
 //! | `mod.rs` | ERROR, LOG, CONFIG-REWRITE-FORCE-ALL, STRINGMATCH-LEN, HELP |
 //! | `crash.rs` | ASSERT, OOM, PANIC, SEGFAULT: they end the process |
 //! | `restart.rs` | RESTART, CRASH-AND-RECOVER: it begins anew |
-//! | `data.rs` | DIGEST, DIGEST-VALUE, HTSTATS, OBJECT, POPULATE |
+//! | `data.rs` | DIGEST, DIGEST-VALUE, HTSTATS, HTSTATS-KEY, LISTPACK, OBJECT, POPULATE |
 //! | `protocol.rs` | PROTOCOL |
 //! | `reload.rs` | LOADAOF, RELOAD |
 //! | `switches.rs` | CHANGE-REPL-ID, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLYBUFFER, SET-ACTIVE-EXPIRE, SLEEP |
 //!
 //! The dispatcher refuses all of it unless `enable-debug-command` allows it. As in Redis the row has no
 //! subcommands of its own: a word that is unknown, and a known one with too few or too many words
-//! behind it, get the same answer. What speaks of Redis's insides (listpacks, jemalloc, its own
+//! behind it, get the same answer. What speaks of Redis's insides (jemalloc, chains of its
 //! dictionaries) is not here, nor what belongs to files and replicas.
 //!
 //! One row means one plan: every shard is held. DEBUG is rare, and SLEEP is meant to stop everything.
@@ -70,6 +70,8 @@ fn debug(call: &mut AdminCall<'_, '_>) -> Result<(), CommandError> {
         (b"help", 2) => help(call),
         (b"htstats", 3) => data::htstats(call),
         (b"loadaof", 2) => reload::load_log(call),
+        (b"htstats-key", 3..) => data::htstats_key(call),
+        (b"listpack", 3) => data::listpack(call),
         (b"log", 3) => {
             log::warning(format_args!("DEBUG LOG: {}", call.text(2)));
             call.reply.ok();
@@ -147,6 +149,10 @@ const HELP_LINES: &[&str] = &[
     "    Write <message> to the server log.",
     "HTSTATS <dbid>",
     "    Return hash table statistics of the specified Redis database.",
+    "HTSTATS-KEY <key>",
+    "    Like HTSTATS but for the hash table stored at <key>'s value.",
+    "LISTPACK <key>",
+    "    Show low level info about the listpack encoding of <key>.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
     "OOM",
