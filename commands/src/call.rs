@@ -20,6 +20,7 @@ use resp::{Args, Reply};
 use store::{Container, Deadline, EventClass, Key, Kind, Limits, Refused, Slot, Unit};
 
 use crate::error::CommandError;
+use crate::kept::Kept;
 
 /// The code behind a data command's row.
 pub type Handler = fn(&mut Call<'_, '_>) -> Result<(), CommandError>;
@@ -66,6 +67,8 @@ pub struct Call<'c, 's> {
     pub reply: &'c mut Reply,
     /// What the configuration says about data commands.
     pub settings: &'c Settings,
+    /// What the connection keeps from one request to the next.
+    pub kept: &'c mut Kept,
     /// Whether the command may wait: not inside EXEC or a script.
     pub may_block: bool,
     /// What is to be said after the unit has unlocked; [`Call::later`] sets it.

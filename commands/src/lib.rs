@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `spec.rs` | the row: everything that the rest of the house wants to know about a command |
 //! | `call.rs` | what a handler is handed |
+//! | `kept.rs` | what a connection keeps for its data commands |
 //! | `error.rs` | every text that a client may see as an error |
 //! | `glob/` | patterns of KEYS, SCAN and PSUBSCRIBE |
 //! | `keys.rs` | where the keys stand in a request: locks, ACL, routing, GETKEYS |
@@ -28,6 +29,7 @@ pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod hyperloglog;
+mod kept;
 pub mod keys;
 pub mod list;
 pub mod set;
@@ -43,6 +45,7 @@ mod testing;
 
 pub use call::{Block, Call, Handler, LONG_BYTES_MIN, Later, Null, Settings};
 pub use error::CommandError;
+pub use kept::Kept;
 pub use spec::CommandSpec;
 pub use store::Limits;
 

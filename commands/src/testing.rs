@@ -21,6 +21,7 @@ pub(crate) struct Bench {
     scratch: Scratch,
     merge: Merge,
     reply: Reply,
+    kept: crate::Kept,
 }
 
 /// What came of a request besides its reply.
@@ -67,6 +68,7 @@ impl Bench {
             scratch,
             merge,
             reply,
+            kept: crate::Kept::default(),
         }
     }
 
@@ -82,8 +84,7 @@ impl Bench {
 
     pub(crate) fn run_words(&mut self, words: &OwnedArgs) -> (String, Effects) {
         let args = words.as_args();
-        let name = String::from_utf8_lossy(args.get(0)).to_ascii_lowercase();
-        let spec = find(&name).unwrap_or_else(|| panic!("no row for {name}"));
+        let spec = row_of(args);
         if !spec.arity.accepts(args.len()) {
             return (
                 "-ERR wrong number of arguments".to_owned(),
@@ -117,6 +118,7 @@ impl Bench {
             unit: unit_ref,
             reply,
             settings: &self.settings,
+            kept: &mut self.kept,
             may_block: false,
             later: None,
         };
@@ -202,6 +204,16 @@ impl Bench {
         all.sort();
         all
     }
+}
+
+/// The row of a request: the subcommand's, if there is one.
+fn row_of(args: resp::Args<'_>) -> &'static CommandSpec {
+    let name = String::from_utf8_lossy(args.get(0)).to_ascii_lowercase();
+    let spec = find(&name).unwrap_or_else(|| panic!("no row for {name}"));
+    let word = args.try_get(1).unwrap_or_default();
+    let mut subcommands = spec.subcommands.iter();
+    let is_named = |sub: &&CommandSpec| sub.name.as_bytes().eq_ignore_ascii_case(word);
+    subcommands.find(is_named).unwrap_or(spec)
 }
 
 pub(crate) fn find(name: &str) -> Option<&'static CommandSpec> {

@@ -320,17 +320,17 @@ impl Connection {
         // Buffers and vectors that go round among a worker's connections do not count while a request is
         // on its way through them: or what all hold would change with every command.
         let is_passing = capacity <= POOL_BYTES && self.parked.is_none();
-        let input_bytes = if is_passing { 0 } else { capacity };
+        let input_bytes = apart + if is_passing { 0 } else { capacity };
         let output = self.output_bytes();
         let is_passing = output <= OUTPUT_FREE && self.sending_bytes == 0;
         let output_held = if is_passing { 0 } else { output };
         let memory = size_of::<Connection>()
             + input_bytes
-            + apart
             // A client leaves before it sends what it has no room for.
             + self.blob.as_ref().map_or(0, |blob| blob.reserved)
             + self.parser.memory_bytes()
             + multi_bytes
+            + session.kept.bytes()
             + subscription_bytes
             + tracking_bytes
             + session.watched as usize * WATCH_BYTES

@@ -21,7 +21,7 @@
 //! Checked by: server/tests, the tests of dispatch.rs.
 
 use commands::spec::{Flags, Locks, LogForm};
-use commands::{Block, Call, CommandError, Later};
+use commands::{Block, Call, CommandError, Kept, Later};
 use resp::{Args, Mark, OwnedArgs, Reply};
 use store::Unit;
 
@@ -137,6 +137,7 @@ fn handle(call: &mut AdminCall<'_, '_>) -> (Result<(), CommandError>, Option<Lat
                 unit: &mut *unit,
                 reply: &mut *call.reply,
                 settings: &call.desk.live.settings,
+                kept: &mut call.session.kept,
                 may_block: call.may_block,
                 later: None,
             };
@@ -263,6 +264,8 @@ pub(crate) fn run_again(
         unit: &mut *unit,
         reply: &mut *reply,
         settings: &desk.live.settings,
+        // Commands that wait keep nothing.
+        kept: &mut Kept::default(),
         may_block: true,
         later: None,
     };

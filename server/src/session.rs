@@ -149,6 +149,8 @@ pub struct Session {
     pub again: Option<Arc<Blocked>>,
     /// What a command that has begun waits for before it answers (SAVE, FLUSHALL, SHUTDOWN).
     pub awaits: Option<Awaited>,
+    /// What data commands keep with the connection (HIMPORT).
+    pub kept: commands::Kept,
     /// MONITOR.
     pub monitor: bool,
     /// CLIENT TRACKING.
@@ -178,6 +180,7 @@ impl Session {
             blocked: None,
             again: None,
             awaits: None,
+            kept: commands::Kept::default(),
             monitor: false,
             tracking: None,
             is_subscriber: false,

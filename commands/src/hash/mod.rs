@@ -10,6 +10,7 @@
 //! | `expire.rs` | HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HPERSIST |
 //! | `ask.rs` | HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME |
 //! | `extended.rs` | HGETEX, HSETEX, HGETDEL |
+//! | `import.rs` | HIMPORT |
 //! | `fields.rs` | `FIELDS numfields field ..`, times of fields |
 //!
 //! A field whose time is over is never shown. A command that names one removes it first
@@ -23,6 +24,7 @@ mod expire;
 mod extended;
 mod fields;
 mod get;
+mod import;
 mod random;
 mod set;
 mod walk;
@@ -44,6 +46,7 @@ pub const ROWS: &[&CommandSpec] = &[
     &walk::HGETALL,
     &extended::HGETDEL,
     &extended::HGETEX,
+    &import::HIMPORT,
     &count::HINCRBY,
     &count::HINCRBYFLOAT,
     &walk::HKEYS,

@@ -423,3 +423,51 @@ pub(super) fn log_group_id(
         read,
     ]);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Bench, NOW_MS};
+
+    #[test]
+    fn claims_are_logged_as_claims_and_what_is_gone_as_forgotten() {
+        let mut bench = Bench::new();
+        for line in [
+            "XADD s 1-1 f v",
+            "XADD s 2-1 f v",
+            "XADD s 3-1 f v",
+            "XGROUP CREATE s g 0",
+            "XREADGROUP GROUP g a COUNT 2 STREAMS s >",
+            "XREADGROUP GROUP g b COUNT 0 STREAMS s 0",
+            "XDEL s 1-1",
+        ] {
+            assert!(!bench.run(line).0.starts_with('-'), "{line}");
+        }
+        bench.clock_ms += 1_000;
+        let line = "XREADGROUP GROUP g b CLAIM 1000 STREAMS s >";
+        let entry = |id, rest| format!("*4 $3 {id} *2 $1 f $1 v {rest}");
+        let said = format!(
+            "*1 *2 $1 s *2 {} {}",
+            entry("2-1", ":1000 :1"),
+            entry("3-1", ":0 :0")
+        );
+        let claim = |consumer, id, ms, times, last| {
+            format!(
+                "XCLAIM s g {consumer} 0 {id} TIME {ms} RETRYCOUNT {times} FORCE JUSTID LASTID {last}"
+            )
+        };
+        let log = [
+            "MULTI".to_owned(),
+            claim("a", "1-1", NOW_MS, 1, "3-1"),
+            claim("b", "2-1", NOW_MS + 1_000, 2, "3-1"),
+            claim("b", "3-1", NOW_MS + 1_000, 1, "3-1"),
+            "XGROUP SETID s g 3-1 ENTRIESREAD 3".to_owned(),
+            "EXEC".to_owned(),
+        ];
+        bench.effects(line, &said, 3, "", &log.join(", "));
+        bench.check(
+            "XPENDING s g - + 9",
+            "*2 *4 $3 2-1 $1 b :0 :2 *4 $3 3-1 $1 b :0 :1",
+        );
+        bench.effects(line, "*-1", 0, "", "");
+    }
+}

@@ -224,6 +224,8 @@ fn value<C: Choose + ?Sized>(argument: &Argument, choice: &mut C, now_ms: i64) -
         }
         (_, "min-idle-time" | "index") => choice.below(2) as i64,
         (_, "numids" | "numfields") => 1 + choice.below(2) as i64,
+        // More than a COUNT, or the request is refused.
+        (_, "maxcount" | "maxsize") => 32 + choice.below(8) as i64,
         (_, "threshold") => choice.below(4) as i64,
         (_, "encoding") => return choice.of(&["u8", "i16", "i64", "u1"]).as_bytes().to_vec(),
         (_, "serialized-value") => return choice.payload(),

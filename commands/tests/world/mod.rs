@@ -27,6 +27,7 @@ pub(crate) type Row = (u32, Vec<u8>, Vec<u8>, Option<i64>);
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) settings: Settings,
+    kept: commands::Kept,
     pub(crate) db: u32,
     pub(crate) now_ms: i64,
     /// What the last request counted.
@@ -67,6 +68,7 @@ impl World {
         World {
             store,
             settings,
+            kept: commands::Kept::default(),
             db: 0,
             now_ms: BEGIN_MS,
             dirty: 0,
@@ -117,6 +119,7 @@ impl World {
             unit: &mut unit,
             reply: &mut reply,
             settings: &self.settings,
+            kept: &mut self.kept,
             may_block: false,
             later: None,
         };
@@ -216,7 +219,10 @@ fn content(value: ValueRef<'_>) -> Vec<u8> {
             .map(|(score, member)| [&member.to_vec()[..], &score.to_be_bytes()].concat())
             .collect(),
         Object::Hash(hash) => (hash.iter())
-            .map(|field| format!("{field:?}").into_bytes())
+            .map(|field| {
+                let (name, value) = (field.name.to_vec(), field.value.to_vec());
+                format!("{name:?} {value:?} {:?}", field.deadline).into_bytes()
+            })
             .collect(),
         Object::Stream(stream) => stream_content(stream),
     };

@@ -12,7 +12,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use commands::spec::Locks;
-use commands::{Call, Settings};
+use commands::{Call, Kept, Settings};
 use os::disk::DataFile;
 use persist::aof::load::{Failure, Loaded, Say, Taker};
 use persist::aof::manifest::{self, Layout, Manifest};
@@ -283,6 +283,8 @@ fn run(
                     unit: &mut *unit,
                     reply: &mut reply,
                     settings,
+                    // What is logged needs nothing from before.
+                    kept: &mut Kept::default(),
                     may_block: false,
                     later: None,
                 };

@@ -201,7 +201,9 @@ impl<D: Driver> Worker<'_, D> {
             .multi
             .as_ref()
             .map_or(0, |multi| multi.bytes);
-        let held = connection.query_bytes() + connection.words_bytes() + multi;
+        // What is kept of earlier requests was sent by the client as well.
+        let kept = connection.session.kept.bytes();
+        let held = connection.query_bytes() + connection.words_bytes() + multi + kept;
         if self.engine.desk.live.maxmemory_clients != 0 {
             connection.publish();
         }
