@@ -118,6 +118,8 @@ pub struct Server {
     pub blocked: Blockings,
     /// DEBUG PAUSE-CRON: the timers do nothing.
     pub cron_paused: AtomicBool,
+    /// Worker 0's last run of the expire cycle has left something to do.
+    pub expire_is_behind: AtomicBool,
     /// DEBUG RESTART: when the server has stopped, the program is to begin anew after so long.
     pub restart_after: Mutex<Option<Duration>>,
     /// DEBUG CHANGE-REPL-ID: how often.
@@ -206,6 +208,7 @@ impl Server {
             blocked_clients: AtomicU32::new(0),
             blocked: Blockings::default(),
             cron_paused: AtomicBool::new(false),
+            expire_is_behind: AtomicBool::new(false),
             restart_after: Mutex::default(),
             replication_ids: AtomicU64::new(0),
             list_plain_bytes: AtomicUsize::new(0),

@@ -141,3 +141,41 @@ fn writers_are_slowed_past_the_bound() {
     let after = timed("SET key:4 v");
     assert!(after < millis(150), "{after:?}");
 }
+
+/// Ten thousand keys that expire at one moment among many that do not: all are gone within two seconds,
+/// though nobody looks at them.
+#[test]
+fn what_has_expired_is_gone_in_time() {
+    let server = TestServer::with(4, server::Live::default());
+    let mut client = server.connect();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("it is past 1970")
+        .as_millis() as u64;
+    let due = now + 8_000;
+    for first in (0..50_000).step_by(500) {
+        let mut pipeline = String::new();
+        for i in first..first + 500 {
+            let deadline = if i % 5 == 0 {
+                format!(" PXAT {due}")
+            } else {
+                String::new()
+            };
+            pipeline.push_str(&format!("SET key:{i} v{deadline}\r\n"));
+        }
+        client.send(pipeline);
+        for _ in 0..500 {
+            assert_eq!(client.reply(), "+OK");
+        }
+    }
+    assert_eq!(client.line("DBSIZE"), ":50000", "written before their time");
+    until("all have gone", || {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("it is past 1970");
+        let left = client.line("DBSIZE");
+        assert!(now.as_millis() as u64 <= due + 2_000, "{left} are left");
+        left == ":40000"
+    });
+    assert_eq!(field(&mut client, "stats", "expired_keys"), 10_000);
+}

@@ -9,7 +9,7 @@
 use crate::bench::resident_bytes;
 use crate::server::{Server, VOLATILE};
 use crate::wire::{Client, Lost, Reply, encode};
-use crate::{Res, server, sh};
+use crate::{Res, pressure, server, sh};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,11 @@ const CHECKS: &[(&str, Check)] = &[
     ("DEBUG SEGFAULT leaves a crash report", crash_report),
     ("DEBUG PANIC leaves a crash report", panic_report),
     ("SIGTERM under load ends cleanly", stop_under_load),
+    (
+        "slow readers are cut at their limit",
+        pressure::slow_readers,
+    ),
+    ("maxmemory holds under every policy", pressure::maxmemory),
 ];
 
 pub(crate) fn main(arguments: &[String]) -> Res<()> {

@@ -21,6 +21,7 @@ mod differential;
 mod fuzz;
 mod limits;
 mod peers;
+mod pressure;
 mod redis_py;
 mod redis_suite;
 mod server;

@@ -1,4 +1,5 @@
-//! Timers: what a worker does for its own connections, and worker 0 for all, `hz` times a second.
+//! Timers: what a worker does for its own connections, and worker 0 for all, `hz` times a second. Active
+//! expiry is worker 0's as long as it keeps up, and everybody's while it does not.
 //!
 //! Connections are looked at in slices, so that each is seen once a second however many there are.
 
@@ -45,8 +46,13 @@ impl<D: Driver> Worker<'_, D> {
             return;
         }
         self.look_at_connections(hz as usize);
-        if self.index() == 0 {
+        // Worker 0 finds out whether there is anything to do; when that is more than its share of the time
+        // allows, the others take part.
+        // Relaxed: a hint, which the next run corrects.
+        if self.index() == 0 || self.engine.server.expire_is_behind.load(Ordering::Relaxed) {
             self.expire(hz as u64);
+        }
+        if self.index() == 0 {
             let server = self.engine.server;
             server
                 .tracking
@@ -130,6 +136,11 @@ impl<D: Driver> Worker<'_, D> {
         let cycle = self.engine.server.store.expire_cycle(turn, limits, || {
             (net.monotonic() - began).as_micros() < budget_us
         });
+        if self.index() == 0 {
+            let is_behind = &self.engine.server.expire_is_behind;
+            is_behind.store(cycle.unfinished, Ordering::Relaxed);
+        }
+        let desk = &self.engine.desk;
         desk.figures.active_expired.add(cycle.expired);
         let ready = self.engine.scratch.drain_ready();
         blocking::send_again_for(self.engine.server, &ready);
