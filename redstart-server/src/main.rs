@@ -5,6 +5,7 @@
 //! | 0 | it has served and stopped in order, or answered a question |
 //! | 1 | the configuration or the log file; a data file that cannot be loaded; the command line makes no sense |
 //! | 1 | `--check-rdb`, or a name with `check-rdb` in it: the file is not sound (`check_rdb.rs`) |
+//! | 1 | the same of `check-aof` (`check_aof.rs`) |
 //! | 2 | `--test-memory` or `--check-system` found something |
 //! | 3 | it cannot enter `dir` |
 //! | 4 | it cannot listen |
@@ -13,6 +14,7 @@
 //! | by signal | it crashed; the report is in the log |
 
 mod banner;
+mod check_aof;
 mod check_rdb;
 mod exit;
 mod memory_test;
@@ -31,10 +33,16 @@ fn main() {
     if os::process::program_name().contains("check-rdb") {
         std::process::exit(check_rdb::main(&words_os));
     }
-    if let [first, rest @ ..] = words_os.as_slice()
-        && first == "--check-rdb"
-    {
-        std::process::exit(check_rdb::main(rest));
+    if os::process::program_name().contains("check-aof") {
+        std::process::exit(check_aof::main(&words_os));
+    }
+    if let [first, rest @ ..] = words_os.as_slice() {
+        if first == "--check-rdb" {
+            std::process::exit(check_rdb::main(rest));
+        }
+        if first == "--check-aof" {
+            std::process::exit(check_aof::main(rest));
+        }
     }
     let words: Vec<Vec<u8>> = words_os
         .iter()
@@ -85,6 +93,7 @@ Usage: redstart-server [/path/to/redis.conf] [options] [-]
        redstart-server --test-memory <megabytes>
        redstart-server --check-system
        redstart-server --check-rdb <rdb-file-name>
+       redstart-server --check-aof [--fix] <manifest-or-file-name>
        redstart-server [/path/to/redis.conf] [options] --check-config
 
 Examples:

@@ -64,6 +64,10 @@ pub struct Walk {
     /// Where to take the end for.
     end: u64,
     word: Vec<u8>,
+    /// Lines with a number, and words, that have been passed.
+    lines: u64,
+    /// The word in whose middle the file ended: its offset, its bytes with their end, those that are there.
+    short: Option<(u64, u64, u64)>,
 }
 
 impl Walk {
@@ -80,6 +84,8 @@ impl Walk {
             base: offset,
             end: u64::MAX,
             word: Vec::new(),
+            lines: 0,
+            short: None,
         })
     }
 
@@ -100,6 +106,19 @@ impl Walk {
         self.block.clear();
         (self.at, self.base) = (0, offset);
         Ok(())
+    }
+
+    /// How many lines have been passed, a word's bytes counted as one and annotations not.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// After `Flaw::Short`: the word in which the file ended, if it was one. Its offset, its length with the
+    /// line end, and how much of that is there.
+    #[must_use]
+    pub fn short_word(&self) -> Option<(u64, u64, u64)> {
+        self.short
     }
 
     /// Where the walk is.
@@ -245,6 +264,7 @@ impl Walk {
             other => return Err(self.expected(char::from(sign), other)),
         }
         let line = self.line()?;
+        self.lines += 1;
         resp::number::parse_u64(&line[1..]).ok_or_else(|| {
             let text = String::from_utf8_lossy(&line[1..]).into_owned();
             Flaw::Format(begin, format!("Invalid argument count: '{text}'"))
@@ -271,11 +291,13 @@ impl Walk {
     /// A word and its line end.
     fn word(&mut self, mut bytes: u64, command: Option<&mut OwnedArgs>) -> Result<(), Flaw> {
         let begin = self.offset();
+        let whole = bytes.saturating_add(2);
         let mut word = std::mem::take(&mut self.word);
         word.clear();
         while bytes > 0 {
             let rest = self.fill()?;
             if rest.is_empty() {
+                self.short = Some((begin, whole, self.offset() - begin));
                 return Err(Flaw::Short);
             }
             let n = rest.len().min(usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -286,14 +308,20 @@ impl Walk {
             self.at += n;
             bytes -= n as u64;
         }
-        for expected in *b"\r\n" {
-            let byte = self.peek()?;
-            if byte != expected {
-                let got = format!("Expected \\r\\n, got: {byte:02x}");
-                return Err(Flaw::Format(self.offset(), got));
-            }
+        let mut end = [0; 2];
+        for at in &mut end {
+            let Some(&byte) = self.fill()?.first() else {
+                self.short = Some((begin, whole, self.offset() - begin));
+                return Err(Flaw::Short);
+            };
+            *at = byte;
             self.at += 1;
         }
+        if end != *b"\r\n" {
+            let got = format!("Expected \\r\\n, got: {:02x}{:02x}", end[0], end[1]);
+            return Err(Flaw::Format(begin, got));
+        }
+        self.lines += 1;
         match command {
             Some(command) if word.len() >= BLOB_MIN => command.push_blob(Arc::new(word)),
             Some(command) => {
@@ -361,7 +389,7 @@ pub(super) mod tests {
         check("*1~*1~", "4: Expected prefix '$', got: '*'");
         check("*0~", "0: Expected a command, got no words");
         check("*-1~", "0: Invalid argument count: '-1'");
-        check("*1~$1~abc", "9: Expected \\r\\n, got: 62");
+        check("*1~$1~abc", "8: Expected \\r\\n, got: 6263");
         check(
             "*1\n",
             "0: Expected \\r\\n, but a line ends with 0x0a after 2 bytes",

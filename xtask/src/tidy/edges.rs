@@ -31,7 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     // Of `rdb` the check of files, which is a program of its own.
-    ("redstart-server", &["os", "rdb", "server"]),
+    ("redstart-server", &["os", "rdb", "persist", "server"]),
     // What a client needs of a server is its protocol: help comes from COMMAND DOCS.
     ("cli", &["resp", "os"]),
     ("xtask", &[]),
