@@ -4,7 +4,7 @@
 //! and, where chance is in play, seed and executions; the results belong into
 //! `docs/reliability.md` or `docs/bench.md`.
 
-use crate::{Res, bench, differential, fuzz, limits, redis_suite, sh, transcripts};
+use crate::{Res, bench, differential, fakeredis, fuzz, limits, redis_suite, sh, transcripts};
 use std::time::Instant;
 
 pub(crate) const USAGE: &str = "\
@@ -55,6 +55,12 @@ const CAMPAIGNS: &[Campaign] = &[
         about: "all transcripts against the debug build",
         verb: transcripts::main,
         arguments: &[],
+    },
+    Campaign {
+        name: "fakeredis",
+        about: "fakeredis's property tests, 2,000 sequences each",
+        verb: fakeredis::main,
+        arguments: &["--examples", "2000"],
     },
     Campaign {
         name: "bench",

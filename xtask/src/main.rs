@@ -18,6 +18,7 @@ mod client;
 mod cross;
 mod debian;
 mod differential;
+mod fakeredis;
 mod fuzz;
 mod limits;
 mod peers;
@@ -87,6 +88,12 @@ const VERBS: &[Verb] = &[
         about: "run the tests of the Python client against our server",
         usage: redis_py::USAGE,
         run: redis_py::main,
+    },
+    Verb {
+        name: "fakeredis",
+        about: "run fakeredis's property tests with our server as the real one",
+        usage: fakeredis::USAGE,
+        run: fakeredis::main,
     },
     Verb {
         name: "fuzz",

@@ -6,8 +6,8 @@
 //! does not stop the others: one run tells everything.
 
 use crate::{
-    Res, client, cross, debian, differential, fuzz, limits, redis_py, redis_suite, server, sh,
-    tidy, transcripts, wine,
+    Res, client, cross, debian, differential, fakeredis, fuzz, limits, redis_py, redis_suite,
+    server, sh, tidy, transcripts, wine,
 };
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -103,6 +103,12 @@ const STAGES: &[Stage] = &[
         about: "the Python client's own tests",
         prepare: python,
         run: python_client,
+    },
+    Stage {
+        name: "fakeredis",
+        about: "fakeredis's property tests, our server as the real one",
+        prepare: python,
+        run: property_tests,
     },
     Stage {
         name: "benchmark",
@@ -378,6 +384,10 @@ fn python() -> Res<()> {
 
 fn python_client(_: &mut Notes) -> Res<()> {
     redis_py::run(&server::build("fast")?)
+}
+
+fn property_tests(_: &mut Notes) -> Res<()> {
+    fakeredis::run(&server::build("fast")?)
 }
 
 fn tools() -> Res<()> {
