@@ -198,6 +198,8 @@ pub struct Settings {
     pub lazy_expire: bool,
     /// `rdbcompression`: long strings are compressed in DUMP and in files.
     pub rdb_compression: bool,
+    /// `rdb-dialect`: whose bytes DUMP writes where the forks differ.
+    pub rdb_dialect: rdb::Dialect,
     /// `lfu-decay-time`, minutes.
     pub lfu_decay_minutes: u32,
     /// `lfu-log-factor`.

@@ -56,6 +56,7 @@ impl Bench {
             lazy_user_del: false,
             lazy_expire: false,
             rdb_compression: true,
+            rdb_dialect: rdb::Dialect::Redis,
             lfu_decay_minutes: 1,
             lfu_log_factor: 10,
             limits: crate::Limits::default(),

@@ -15,6 +15,7 @@
 use store::{Limits, NewStr, Object, ValueRef};
 
 use crate::crc;
+use crate::form::{Dialect, Form};
 use crate::format::{self, types};
 use crate::input::{Input, Malformed};
 use crate::lzf::Compressor;
@@ -42,10 +43,21 @@ pub enum DumpError {
     Value(Malformed),
 }
 
-/// Appends the payload of `value`. With a compressor long strings are compressed.
+/// Appends the payload of `value`, in Redis's dialect. With a compressor long strings are compressed.
 pub fn dump(value: ValueRef<'_>, compressor: Option<&mut Compressor>, out: &mut Vec<u8>) {
+    dump_in(Dialect::Redis, value, compressor, out);
+}
+
+/// As [`dump`], in the dialect that is asked for (`rdb-dialect`): they differ where fields have deadlines.
+pub fn dump_in(
+    dialect: Dialect,
+    value: ValueRef<'_>,
+    compressor: Option<&mut Compressor>,
+    out: &mut Vec<u8>,
+) {
     let begin = out.len();
-    let version = write_value(value, &mut Out::payload(out, compressor));
+    let form = Form::payload(dialect);
+    let version = write_value(value, &mut Out::payload(out, compressor).in_form(form));
     out.extend_from_slice(&version.to_le_bytes());
     let checksum = crc::checksum(&out[begin..]);
     out.extend_from_slice(&checksum.to_le_bytes());

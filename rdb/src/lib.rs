@@ -40,7 +40,7 @@ pub mod stream;
 pub mod string;
 
 pub use digest::Digest;
-pub use dump::{DumpError, Loaded, dump, load};
+pub use dump::{DumpError, Loaded, dump, dump_in, load};
 pub use form::{Dialect, Form};
 pub use input::{Input, Malformed};
 pub use lzf::Compressor;

@@ -1,7 +1,7 @@
 //! Hashes that Redis and Valkey dumped, read by us; ours compared with them; broken ones refused.
 
-use rdb::{DumpError, Loaded, Malformed};
-use store::{Container, Encoding, Hash, Limits, Object, Options, Store, ValueRef};
+use rdb::{Dialect, DumpError, Loaded, Malformed};
+use store::{Container, Encoding, FieldDeadline, Hash, Limits, Object, Options, Store, ValueRef};
 
 const FOOTER_BYTES: usize = 10;
 
@@ -10,6 +10,37 @@ fn unhex(text: &str) -> Vec<u8> {
         .step_by(2)
         .map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("the file holds hex"))
         .collect()
+}
+
+/// One small and one large hash, dumped in each dialect: each says its version, and both come back alike.
+#[test]
+fn a_dialect_has_its_own_form_of_deadlines() {
+    let _ = Store::new(Options {
+        databases: 1,
+        workers: 1,
+        seed: 1,
+    });
+    for many in [3_u32, 600] {
+        let mut hash = Hash::new();
+        for n in 0..many {
+            let name = n.to_string();
+            let deadline = match n {
+                1 => FieldDeadline::At(1_900_000_000_000),
+                _ => FieldDeadline::Clear,
+            };
+            hash.set(name.as_bytes(), b"v", deadline, &Limits::default())
+                .expect("memory");
+        }
+        let object = std::sync::Arc::new(Object::Hash(hash.fork().expect("memory")));
+        let redis = if many == 3 { 25 } else { 24 };
+        for (dialect, number, version) in [(Dialect::Redis, redis, 12), (Dialect::Valkey, 22, 80)] {
+            let mut payload = Vec::new();
+            rdb::dump_in(dialect, ValueRef::Object(&object), None, &mut payload);
+            let footer = payload.len() - FOOTER_BYTES;
+            assert_eq!((payload[0], payload[footer]), (number, version));
+            assert_eq!(held(&load(&payload).expect("we wrote it")), held(&hash));
+        }
+    }
 }
 
 type Fields = Vec<(Vec<u8>, Vec<u8>, Option<i64>)>;

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use rdb::{Compressor, Loaded};
+use rdb::{Compressor, Dialect, Loaded};
 use resp::Reply;
 use store::{Deadline, EventClass, Seen, Slot, ValueRef};
 
@@ -40,12 +40,12 @@ fn dump(call: &mut Call<'_, '_>) -> Result<(), CommandError> {
         return Ok(());
     };
     let (value, bytes) = (entry.value(), entry.memory_bytes());
-    let compress = call.settings.rdb_compression;
+    let (compress, dialect) = (call.settings.rdb_compression, call.settings.rdb_dialect);
     if bytes < LONG_BYTES_MIN {
-        return say_dump(value, bytes, compress, call.reply);
+        return say_dump(value, bytes, compress, dialect, call.reply);
     }
     let pinned = value.pin();
-    call.later(move |reply| say_dump(pinned.value(), bytes, compress, reply))
+    call.later(move |reply| say_dump(pinned.value(), bytes, compress, dialect, reply))
 }
 
 /// Says the payload of a value of `bytes` in memory.
@@ -53,6 +53,7 @@ fn say_dump(
     value: ValueRef<'_>,
     bytes: usize,
     compress: bool,
+    dialect: Dialect,
     reply: &mut Reply,
 ) -> Result<(), CommandError> {
     let mut compressor = compress.then(Compressor::new);
@@ -61,7 +62,7 @@ fn say_dump(
     payload
         .try_reserve(bytes.saturating_add(FRAME_BYTES))
         .map_err(|_| CommandError::Refused)?;
-    rdb::dump(value, compressor.as_mut(), &mut payload);
+    rdb::dump_in(dialect, value, compressor.as_mut(), &mut payload);
     let payload = Arc::new(payload);
     reply.blob(&payload, 0..payload.len());
     Ok(())

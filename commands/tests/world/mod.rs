@@ -61,6 +61,7 @@ impl World {
             lazy_user_del: false,
             lazy_expire: false,
             rdb_compression: true,
+            rdb_dialect: rdb::Dialect::Redis,
             lfu_decay_minutes: 1,
             lfu_log_factor: 10,
             limits: commands::Limits::default(),

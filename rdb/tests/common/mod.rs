@@ -59,8 +59,8 @@ pub(crate) fn load_by(bytes: &[u8], block: usize, store: &Store) -> Result<Told,
             match item {
                 Item::Begin { .. } | Item::End { .. } => {}
                 Item::Aux { name, value } => told.aux.push((
-                    String::from_utf8(name).expect("text"),
-                    String::from_utf8(value).expect("text"),
+                    String::from_utf8_lossy(&name).into_owned(),
+                    String::from_utf8_lossy(&value).into_owned(),
                 )),
                 Item::Database(number) => db = number,
                 Item::Sizes { keys, expires } => told.sizes.push((db, keys, expires)),

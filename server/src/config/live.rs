@@ -137,6 +137,10 @@ fn settings(values: &[Value]) -> commands::Settings {
         lazy_user_del: flag("lazyfree-lazy-user-del"),
         lazy_expire: flag("lazyfree-lazy-expire"),
         rdb_compression: flag("rdbcompression"),
+        rdb_dialect: match value("rdb-dialect") {
+            Value::Choice(0) => rdb::Dialect::Redis,
+            _ => rdb::Dialect::Valkey,
+        },
         lfu_decay_minutes: small("lfu-decay-time"),
         lfu_log_factor: small("lfu-log-factor"),
         limits: limits(values),

@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use persist::save::{Failure, Order};
 use persist::{Job, Kind};
-use rdb::form::Dialect;
 use store::{Busy, EvictionOrder, Gates, Unit};
 
 use crate::latency::LatencyMonitor;
@@ -146,10 +145,7 @@ impl Server {
             delay_us: config.number("rdb-key-save-delay"),
             version: u16::try_from(config.number("rdb-write-version"))
                 .expect("within its row's range"),
-            dialect: match config.choice("rdb-dialect") {
-                0 => Dialect::Redis,
-                _ => Dialect::Valkey,
-            },
+            dialect: live.settings.rdb_dialect,
             access: match live.maxmemory_policy.map(|policy| policy.order) {
                 Some(EvictionOrder::Lru | EvictionOrder::Lfu) => Some(live.access_policy()),
                 _ => None,
