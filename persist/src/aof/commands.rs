@@ -56,9 +56,7 @@ pub fn save(mut cut: Cut, order: &Order, job: &Job) -> Result<(), Failure> {
                     unflushed = 0;
                 }
             }
-            if let Ok(delay @ 1..) = u64::try_from(order.delay_us) {
-                std::thread::sleep(Duration::from_micros(delay));
-            }
+            delay(order, job);
             if job.is_cancelled() {
                 return Err(Failure::Cancelled);
             }
@@ -68,6 +66,18 @@ pub fn save(mut cut: Cut, order: &Order, job: &Job) -> Result<(), Failure> {
     replacement
         .finish()
         .map_err(|error| Failure::Rename(temporary(), order.target.clone(), error))
+}
+
+const DELAY_STEP: Duration = Duration::from_millis(10);
+
+/// `rdb-key-save-delay`, in steps, so that cancelling does not wait for a delay of minutes.
+fn delay(order: &Order, job: &Job) {
+    let mut left = Duration::from_micros(u64::try_from(order.delay_us).unwrap_or(0));
+    while !left.is_zero() && !job.is_cancelled() {
+        let step = left.min(DELAY_STEP);
+        std::thread::sleep(step);
+        left -= step;
+    }
 }
 
 struct Writer {

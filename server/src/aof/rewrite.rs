@@ -181,7 +181,10 @@ impl Server {
         if let Some(job) = self.persistence.jobs.current()
             && job.kind() == Kind::Rewrite
         {
-            log::notice("Killing running AOF rewrite child");
+            log::notice(format_args!(
+                "Killing running AOF rewrite child: {}",
+                std::process::id()
+            ));
             job.cancel();
         }
     }
