@@ -96,6 +96,36 @@ fn time_is_over_and_the_client_goes_on() {
     });
 }
 
+/// XREADGROUP CLAIM: nobody does anything, and the wait ends all the same; one of several who wait gets it.
+#[test]
+fn a_delivery_that_is_kept_too_long_ends_one_wait() {
+    with_workers(|server| {
+        let mut client = server.connect();
+        for line in ["XADD s 1-1 f v", "XGROUP CREATE s g 0"] {
+            assert!(!client.line(line).starts_with('-'), "{line}");
+        }
+        let got = client.line("XREADGROUP GROUP g slow STREAMS s >");
+        assert_eq!(got, "[[$s [[$1-1 [$f $v]]]]]");
+        let line =
+            |name: &str| format!("XREADGROUP GROUP g {name} BLOCK 400 CLAIM 100 STREAMS s >");
+        let began = Instant::now();
+        let mut waiting: Vec<Client> = (1..=3)
+            .map(|n| blocked(server, &line(&format!("c{n}")), n))
+            .collect();
+        let replies: Vec<String> = waiting.iter_mut().map(Client::reply).collect();
+        let claimed = |reply: &&String| reply.starts_with("[[$s [[$1-1 [$f $v] :");
+        // After the first has claimed it, it may be idle for long enough once or twice more.
+        let times = replies.iter().filter(claimed).count();
+        assert!((1..=3).contains(&times), "{replies:?}");
+        assert!(began.elapsed() >= Duration::from_millis(90));
+        let pending = client.line("XPENDING s g - + 10");
+        assert!(pending.ends_with(&format!(":{}]]", times + 1)), "{pending}");
+        assert_eq!(client.line("XACK s g 1-1"), ":1");
+        let mut patient = blocked(server, &line("patient"), 1);
+        assert_eq!(patient.reply(), "nil");
+    });
+}
+
 #[test]
 fn unblock_and_kill_end_a_wait_and_nothing_is_popped_for_them() {
     with_workers(|server| {
