@@ -15,11 +15,14 @@ use std::process::Command;
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask cross [--release] [--build-std]
 
-Builds redstart-server.exe for x86_64-pc-windows-gnu and checks what it imports.
+Builds redstart-server.exe and redstart-cli.exe for x86_64-pc-windows-gnu and checks what they import.
   --release     with the profile `release` (default: `fast`)
   --build-std   build the standard library from source although rustup has it";
 
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
+
+/// What people run.
+const PROGRAMS: &[&str] = &["redstart-server", "redstart-cli"];
 
 /// The crates that have code for each system.
 const SYSTEM_CRATES: &[&str] = &["--package", "io", "--package", "os"];
@@ -67,42 +70,33 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
     };
     let from_source = options.flag("--build-std");
     options.finish()?;
-    let program = build(profile, from_source)?;
-    println!("{}", program.display());
+    for package in PROGRAMS {
+        println!("{}", build(package, profile, from_source)?.display());
+    }
     Ok(())
 }
 
-/// Builds, checks the imports, and says where the executable lies.
-pub(crate) fn build(profile: &str, from_source: bool) -> Res<PathBuf> {
+/// Builds one of our programs, checks the imports, and says where the executable lies.
+pub(crate) fn build(package: &str, profile: &str, from_source: bool) -> Res<PathBuf> {
     sh::run(&mut cargo_for_windows(
-        &[
-            "build",
-            "--package",
-            "redstart-server",
-            "--profile",
-            profile,
-        ],
+        &["build", "--package", package, "--profile", profile],
         from_source,
     )?)?;
     let profile = if profile == "dev" { "debug" } else { profile };
     let program = folder()
         .join(TARGET)
         .join(profile)
-        .join("redstart-server.exe");
+        .join(format!("{package}.exe"));
     check_imports(&program)?;
     Ok(program)
 }
 
 /// Clippy sees the code that only Windows compiles.
 pub(crate) fn clippy() -> Res<()> {
-    let words = [
-        "clippy",
-        "--package",
-        "redstart-server",
-        "--profile",
-        "fast",
-    ];
-    sh::run(cargo_for_windows(&words, false)?.args(["--", "-D", "warnings"]))?;
+    for package in PROGRAMS {
+        let words = ["clippy", "--package", package, "--profile", "fast"];
+        sh::run(cargo_for_windows(&words, false)?.args(["--", "-D", "warnings"]))?;
+    }
     // These two have code of their own for each system, and tests of it.
     let words: [&[&str]; 2] = [
         &["clippy", "--all-targets", "--profile", "fast"],

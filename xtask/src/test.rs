@@ -433,10 +433,11 @@ fn windows_packages() -> Res<()> {
 }
 
 fn windows(_: &mut Notes) -> Res<()> {
-    let program = cross::build("fast", false)?;
+    let program = cross::build("redstart-server", "fast", false)?;
+    let client = cross::build("redstart-cli", "fast", false)?;
     cross::clippy()?;
     let wine = wine::Wine::prepare()?;
-    wine::smoke(&wine, &program)?;
+    wine::smoke(&wine, &program, &client)?;
     wine::unit_tests(&wine, &cross::build_tests()?)
 }
 

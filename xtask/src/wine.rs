@@ -16,12 +16,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask wine [--exe PROGRAM] [--prepare]
+usage: cargo xtask wine [--exe PROGRAM --cli PROGRAM] [--prepare]
 
-Builds redstart-server.exe and runs smoke tests against it under Wine: PING, SET and GET,
-pipelines, 1,000 clients, a 100 MB value, a clean end on Ctrl-C. Without --exe the tests of io and
-os run there too.
-  --exe PROGRAM   an executable that is built already
+Builds redstart-server.exe and redstart-cli.exe and runs smoke tests under Wine: PING, SET and GET,
+pipelines, 1,000 clients, a 100 MB value, the client with redirected input and output, a clean end
+on Ctrl-C. Without --exe the tests of io and os run there too.
+  --exe PROGRAM   a server that is built already
+  --cli PROGRAM   a client that is built already
   --prepare       only make the Wine folder
 The folder lies in $REDSTART_CACHE (default ~/.cache/redstart).";
 
@@ -33,16 +34,22 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) fn main(arguments: &[String]) -> Res<()> {
     let mut options = sh::Options::new(arguments);
     let program = options.value("--exe")?;
+    let client = options.value("--cli")?;
     let prepare_only = options.flag("--prepare");
     options.finish()?;
     let wine = Wine::prepare()?;
     if prepare_only {
         return Ok(());
     }
+    let client = match client {
+        Some(path) => PathBuf::from(path),
+        None => cross::build("redstart-cli", "fast", false)?,
+    };
     match program {
-        Some(path) => smoke(&wine, &PathBuf::from(path)),
+        Some(path) => smoke(&wine, &PathBuf::from(path), &client),
         None => {
-            smoke(&wine, &cross::build("fast", false)?)?;
+            let program = cross::build("redstart-server", "fast", false)?;
+            smoke(&wine, &program, &client)?;
             unit_tests(&wine, &cross::build_tests()?)
         }
     }
@@ -150,12 +157,13 @@ impl Drop for Running<'_> {
 }
 
 /// All smoke tests in order; each prints a line.
-pub(crate) fn smoke(wine: &Wine, program: &Path) -> Res<()> {
+pub(crate) fn smoke(wine: &Wine, program: &Path, client: &Path) -> Res<()> {
     let name = format!("run-{}", std::process::id());
     let folder = wine.root.join("w").join(&name);
     sh::make_dir(&folder)?;
     let inside = folder.join("redstart-server.exe");
     std::fs::copy(program, &inside).map_err(|e| format!("{}: {e}", program.display()))?;
+    std::fs::copy(client, folder.join(CLIENT)).map_err(|e| format!("{}: {e}", client.display()))?;
     let port = server::free_port()?;
     let exe = format!("/w/{name}/redstart-server.exe");
     let log = format!("Z:\\w\\{name}\\log.txt");
@@ -215,7 +223,75 @@ fn checks(running: &mut Running) -> Res<()> {
         check(running.port).map_err(|e| format!("{name}: {e}"))?;
         println!("  wine: {name} in {:.1} s", start.elapsed().as_secs_f64());
     }
+    client(running)?;
     ctrl_c(running)
+}
+
+/// The client's name beside the server.
+const CLIENT: &str = "redstart-cli.exe";
+
+/// The client with redirected input and output: every byte arrives, errors are told apart.
+fn client(running: &Running) -> Res<()> {
+    let start = Instant::now();
+    let all: Vec<u8> = (0..300_000u32).map(|n| (n % 256) as u8).collect();
+    let port = running.port.to_string();
+    // Arguments, input; exit code, output, part of the errors.
+    type Case<'a> = (&'a [&'a str], &'a [u8], i32, &'a [u8], &'a str);
+    let cases: &[Case] = &[
+        (&["SET", "k", "a b\u{e4}"], b"", 0, b"OK\n", ""),
+        (&["GET", "k"], b"", 0, "a b\u{e4}\n".as_bytes(), ""),
+        (
+            &["--no-raw", "GET", "k"],
+            b"",
+            0,
+            b"\"a b\\xc3\\xa4\"\n",
+            "",
+        ),
+        (&["-x", "SET", "all"], &all, 0, b"OK\n", ""),
+        (&["-D", "", "--raw", "GET", "all"], b"", 0, &all, ""),
+        (&[], b"SET n 1\r\nINCR n\nGET n\n", 0, b"OK\n2\n2\n", ""),
+        (&["-e", "GET"], b"", 1, b"", "wrong number of arguments"),
+        (&["--nonsense"], b"", 1, b"", "Unrecognized option"),
+        (
+            &["-p", "1", "PING"],
+            b"",
+            1,
+            b"",
+            "Could not connect to Redis at 127.0.0.1:1",
+        ),
+    ];
+    let name = running.folder.file_name().unwrap_or_default();
+    let exe = format!("/w/{}/{CLIENT}", name.to_string_lossy());
+    for (arguments, input, code, output, errors) in cases {
+        let words = [&["wine", &exe, "-p", &port], *arguments].concat();
+        let mut child = running
+            .wine
+            .command(&words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| format!("cannot start bwrap: {e}"))?;
+        let mut stdin = child.stdin.take().ok_or("no pipe")?;
+        // A program that reads nothing may be gone already.
+        let _ = stdin.write_all(input);
+        drop(stdin);
+        let got = child.wait_with_output().map_err(|e| e.to_string())?;
+        let said = String::from_utf8_lossy(&got.stderr);
+        if got.status.code() != Some(*code) || got.stdout != *output || !said.contains(errors) {
+            return Err(format!(
+                "redstart-cli.exe {arguments:?} ended with {}, wrote {} bytes and said {said:?}",
+                got.status,
+                got.stdout.len()
+            ));
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "  wine: redstart-cli, {} runs in {seconds:.1} s",
+        cases.len()
+    );
+    Ok(())
 }
 
 fn expect(reply: &Reply, wanted: &Reply) -> Res<()> {
