@@ -43,6 +43,7 @@ const WINDOWS_DLLS: &[&str] = &[
     "bcryptprimitives.dll",
     "crypt32.dll",
     "dbghelp.dll",
+    "gdi32.dll",
     "iphlpapi.dll",
     "kernel32.dll",
     "kernelbase.dll",
