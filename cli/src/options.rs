@@ -50,7 +50,8 @@ pub(crate) enum Mode {
     BigKeys,
     /// Bytes; how many elements of a key are looked at.
     MemoryKeys(Option<u64>),
-    KeyStats,
+    /// How many elements of a key are looked at.
+    KeyStats(Option<u64>),
     HotKeys,
     Stat,
     Scan,
@@ -103,7 +104,6 @@ pub(crate) struct Options {
     pub(crate) top: usize,
     pub(crate) pipe_timeout_s: u64,
     pub(crate) monochrome: bool,
-    pub(crate) verbose: bool,
     /// The command and its arguments.
     pub(crate) words: Vec<Vec<u8>>,
 }
@@ -139,7 +139,6 @@ impl Options {
             top: 10,
             pipe_timeout_s: 30,
             monochrome: false,
-            verbose: false,
             words: Vec::new(),
         }
     }
@@ -227,14 +226,15 @@ fn plain<'w>(
         b"--pipe" => options.mode = Mode::Pipe,
         b"--bigkeys" => options.mode = Mode::BigKeys,
         b"--memkeys" => options.mode = Mode::MemoryKeys(None),
-        b"--keystats" => options.mode = Mode::KeyStats,
+        b"--keystats" => options.mode = Mode::KeyStats(None),
         b"--hotkeys" => options.mode = Mode::HotKeys,
         b"--ldb" | b"--ldb-sync-mode" => seen.debugger = true,
         b"-c" => options.cluster = true,
         b"-e" => options.errors_end = true,
         b"-2" => seen.two = true,
         b"-3" => options.protocol = Protocol::Three,
-        b"--verbose" => options.verbose = true,
+        // For scripts: beyond cluster management there is nothing more to say.
+        b"--verbose" => {}
         b"--tls" | b"--insecure" => return Err(no_tls()),
         b"--cluster" => return Err(End::wrong(NO_CLUSTER)),
         _ if is_cluster_detail(word) => return Err(End::wrong(NO_CLUSTER)),
@@ -269,7 +269,7 @@ fn with_value(
         b"--lru-test" => options.mode = Mode::LruTest(natural(value)),
         b"--intrinsic-latency" => options.mode = Mode::IntrinsicLatency(natural(value)),
         b"--memkeys-samples" => options.mode = Mode::MemoryKeys(Some(natural(value))),
-        b"--keystats-samples" => options.mode = Mode::KeyStats,
+        b"--keystats-samples" => options.mode = Mode::KeyStats(Some(natural(value))),
         b"--pattern" => options.pattern = Some(value.to_vec()),
         b"--quoted-pattern" => {
             options.pattern = Some(unquote(value).ok_or_else(|| {

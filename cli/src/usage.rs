@@ -70,7 +70,8 @@ Looking through the keys
   --scan               All keys.
   --bigkeys            The largest by elements.
   --memkeys            The largest by memory; --memkeys-samples <n>: look at n elements of each.
-  --keystats           Both at once, with the spread of sizes; --top <n>: so many keys (default 10).
+  --keystats           Both at once, with the spread of sizes; --top <n>: so many keys (default 10);
+                       --keystats-samples <n>: look at n elements of each.
   --hotkeys            The most used; the server needs an LFU maxmemory-policy.
   --pattern <glob>     Only these; --quoted-pattern: the same as a quoted string.
   --count <n>          Keys asked for in each round.  --cursor <n>: begin there.
@@ -81,7 +82,7 @@ Moving data
   --rdb <file>         The data as an RDB file; - is standard output.
   --functions-rdb <f>  Only the functions.
 
-  --verbose            Say more.   -v, --version   -h, --help
+  -v, --version        -h, --help        --verbose (accepted, says nothing more)
 
 Examples
   redstart-cli -x set logo < logo.png

@@ -28,6 +28,7 @@ struct Kind {
 #[derive(Default)]
 struct Figures {
     top: usize,
+    samples: Option<Vec<u8>>,
     seen: u64,
     key_bytes: u64,
     kinds: BTreeMap<String, Kind>,
@@ -67,12 +68,13 @@ impl Spread {
     }
 }
 
-/// Looks through all keys.
-pub(super) fn run(session: &mut Session) -> Result<i32, Told> {
+/// Looks through all keys; `samples`: at how many elements of each.
+pub(super) fn run(session: &mut Session, samples: Option<u64>) -> Result<i32, Told> {
     interrupt::flag();
     let all = keys::count(session)?;
     let mut figures = Figures {
         top: session.options.top,
+        samples: samples.map(|count| count.to_string().into_bytes()),
         ..Figures::default()
     };
     out::say(
@@ -111,7 +113,11 @@ impl Figures {
             .collect();
         let mut requests: Vec<Vec<&[u8]>> = Vec::new();
         for (key, kind) in &known {
-            requests.push(vec![b"MEMORY", b"USAGE", key]);
+            let mut usage: Vec<&[u8]> = vec![b"MEMORY", b"USAGE", key];
+            if let Some(samples) = &self.samples {
+                usage.extend([b"SAMPLES".as_slice(), samples]);
+            }
+            requests.push(usage);
             // A type of a module has no count: PING stands in, and its reply is no number.
             requests.push(match KINDS.iter().find(|(name, ..)| name == kind) {
                 Some((_, counts, _)) => vec![counts.as_bytes(), key],

@@ -40,7 +40,7 @@ pub(crate) fn run(session: &mut Session) -> Option<i32> {
             Mode::MemoryKeys(samples) => {
                 bigkeys::run(session, &bigkeys::Measure::Memory { samples })
             }
-            Mode::KeyStats => keystats::run(session),
+            Mode::KeyStats(samples) => keystats::run(session, samples),
             Mode::HotKeys => hotkeys::run(session),
             Mode::Stat => stat::run(session),
             Mode::Scan => scan::run(session),
