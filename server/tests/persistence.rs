@@ -676,6 +676,8 @@ fn an_append_only_file_is_replayed() {
             "PEXPIREAT list 1000",
             "LPOP list",
             "PERSIST list",
+            "XGROUP CREATE stream group 0 MKSTREAM",
+            "XGROUP CREATECONSUMER stream group me",
             "MULTI",
             "SELECT 3",
             "SADD set a",
@@ -701,6 +703,8 @@ fn an_append_only_file_is_replayed() {
         assert_eq!(client.line("EXISTS gone"), ":0");
         assert_eq!(client.line("HMGET hash f g"), "[$v $w]");
         assert_eq!(client.line("LRANGE list 0 -1"), "[$b $c]");
+        let consumers = client.line("XINFO CONSUMERS stream group");
+        assert!(consumers.contains("$me"), "{consumers}");
         client.line("SELECT 3");
         assert_eq!(client.line("SMEMBERS set"), "[$a]");
         client.line("SELECT 0");

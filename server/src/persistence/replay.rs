@@ -199,8 +199,10 @@ impl Taker for Replayer<'_, '_, '_> {
         paused.map_err(|reason| NotLoaded(reason.to_string()))?;
         let mut known = Vec::with_capacity(commands.len());
         for command in commands {
-            let name = command.as_args().get(0);
-            let Some(command) = self.server.commands.find(name) else {
+            let args = command.as_args();
+            let name = args.get(0);
+            // A container's subcommand has the code, not the container.
+            let Some(command) = self.server.commands.resolve(args) else {
                 return Err(fatal(format_args!(
                     "Unknown command '{}' reading the append only file, before offset {offset}",
                     name.escape_ascii()
