@@ -90,6 +90,17 @@ fn work(address: SocketAddr, own: usize, known: &Known) -> Option<()> {
     }
 }
 
+/// A process that does not outlive the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn start(folder: &tempfile::TempDir, port: u16, policy: &str) -> Child {
     let mut command: Command = program();
     command
@@ -128,7 +139,7 @@ fn check(policy: &str) {
     let address: SocketAddr = ([127, 0, 0, 1], port).into();
     let known = Known::default();
     for kill in 0..=kills {
-        let mut child = start(&folder, port, policy);
+        let mut child = Killed(start(&folder, port, policy));
         let mut client = None;
         until("it has loaded", || {
             client = Fragile::connect(address);
@@ -163,8 +174,8 @@ fn check(policy: &str) {
                 scope.spawn(move || work(address, own, known));
             }
             std::thread::sleep(Duration::from_millis(50 + kill * 37 % 300));
-            child.kill().expect("it runs");
-            child.wait().expect("our own child");
+            child.0.kill().expect("it runs");
+            child.0.wait().expect("our own child");
         });
     }
     let written: u64 = known.acknowledged.iter().map(|n| n.load(Relaxed)).sum();
