@@ -15,7 +15,7 @@
 //!     been used since it was sampled while the pool has a better one.
 //! V2  Each hold leaves the keyspace whole: event, log record and counters belong to the hold.
 //!
-//! Checked by: tests/evict.rs (models of every policy); examples/evict_bench.rs.
+//! Checked by: tests/evict.rs (models of every policy); tests/protocols.rs (shuttle); examples/evict_bench.rs.
 
 use collections::table;
 

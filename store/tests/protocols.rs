@@ -1,5 +1,5 @@
 //! The protocols under shuttle, which runs the threads of each model in many interleavings:
-//! locks, change log, gates, watch marks, cuts, waiters. Run with `--features model`; the store then has
+//! locks, change log, gates, watch marks, cuts, waiters, eviction. Run with `--features model`; the store then has
 //! four shards and shuttle's atomics.
 //!
 //! What each model can see: a lock that two hold at once loses an increment or tears a sum; a
@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use shuttle::thread;
 use store::{
-    Container, Deadline, Gates, Kind, Limits, NewStr, Options, Plan, Refused, SHARDS, Scratch, Set,
-    Slot, Store, Turn, Unit, Waiter, Watcher, WrongType,
+    Container, Deadline, EvictionEnd, EvictionLimits, EvictionOrder, EvictionPolicy, EvictionPool,
+    Gates, Kind, Limits, NewStr, Options, Plan, Refused, SHARDS, Scratch, Set, Slot, Store, Turn,
+    Unit, Waiter, Watcher, WrongType,
 };
 
 /// Schedules for each model in CI; `SHUTTLE_ITERATIONS` raises it for a campaign.
@@ -428,5 +429,88 @@ fn whoever_waits_is_served_once() {
         assert_eq!(served, [0, 1], "each once");
         let mut worker = Worker::new(&store, 0);
         worker.narrow(&key, |unit| assert!(!pop(unit, &key), "nothing is left"));
+    });
+}
+
+/// Two workers evict by deadline while a third takes the deadline of one key away, and a fourth cuts.
+/// What was persisted stays; each removal is told once; the cut loses nothing.
+#[test]
+fn eviction_takes_each_key_once_and_none_that_may_stay() {
+    check(|| {
+        let store = store(4);
+        let keys = Arc::new(keys(&store));
+        let mut first = Worker::new(&store, 0);
+        for (n, key) in keys.iter().enumerate() {
+            first.narrow(key, |unit| {
+                let Slot::Vacant(place) = unit.slot(unit.key(key.as_bytes())) else {
+                    unreachable!("the store is empty")
+                };
+                place
+                    .insert_string(NewStr::Int(1), Some(1_000 + n as i64))
+                    .expect("memory");
+            });
+        }
+        let evictors: Vec<_> = [1, 2]
+            .map(|index| {
+                let store = Arc::clone(&store);
+                thread::spawn(move || {
+                    let (mut scratch, mut pool) = (Scratch::new(), EvictionPool::default());
+                    let limits = EvictionLimits {
+                        policy: EvictionPolicy {
+                            volatile: true,
+                            order: EvictionOrder::Ttl,
+                        },
+                        samples: 2,
+                    };
+                    let mut removed = 0;
+                    // As a worker does: a slice, then others' turn.
+                    for _ in 0..3 {
+                        let turn = Turn::new(index, 0, 0, &mut scratch);
+                        let mut left = 2;
+                        let done = store.evict(turn, limits, &mut pool, |_| {
+                            left -= 1;
+                            left >= 0
+                        });
+                        removed += done.removed;
+                        if done.end == EvictionEnd::NothingLeft {
+                            break;
+                        }
+                        thread::yield_now();
+                    }
+                    removed
+                })
+            })
+            .into();
+        // The key whose deadline is first: the one that both want.
+        let persister = {
+            let (mut worker, keys) = (Worker::new(&store, 3), Arc::clone(&keys));
+            thread::spawn(move || {
+                worker.narrow(&keys[0], |unit| {
+                    match unit.slot(unit.key(keys[0].as_bytes())) {
+                        Slot::Occupied(mut place) => {
+                            place.set_deadline(None).expect("memory");
+                            true
+                        }
+                        Slot::Vacant(_) => false,
+                    }
+                })
+            })
+        };
+        let cut = first.run(Plan::OneByOne, |unit| unit.cut());
+        let in_cut = cut.map(|cut| cut.iter(0).count());
+        let removed: u64 = evictors
+            .into_iter()
+            .map(|evictor| evictor.join().expect("it ends"))
+            .sum();
+        let persisted = persister.join().expect("it ends");
+        let there = first.narrow(&keys[0], |unit| get(unit, &keys[0]) == 1);
+        assert!(there || !persisted, "what was persisted has been evicted");
+        let left = store.keys(0);
+        assert_eq!(left + removed, SHARDS as u64, "each key goes once");
+        assert_eq!(store.stats().evicted_keys, removed);
+        if let Ok(in_cut) = in_cut {
+            assert!(in_cut as u64 >= left, "a cut has what was there");
+        }
+        assert_eq!(store.snapshot_bytes(), 0, "no cut lives");
     });
 }
