@@ -12,7 +12,7 @@
 //! ratio of requests a second, and of requests a second of processor time, times two. The second is
 //! blind to waiting, of which there is none: a worker that finds a shard held spins, or serves others.
 //!
-//! `cargo run --release -p server --example workers [rounds]`
+//! `cargo run --release -p server --example workers [rounds [load]]`
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -33,17 +33,17 @@ const CLIENTS: usize = 25;
 /// Requests that a client sends together.
 const PIPELINE: usize = 16;
 const KEYS: u64 = 200_000;
+/// Digits of a key that differ; all others are zeros.
+const KEY_DIGITS: usize = 6;
 /// How long one measurement lasts.
 const LENGTH: Duration = Duration::from_secs(1);
-/// Batches made beforehand for each worker, so that the clients only copy.
-const BATCHES: usize = 512;
 
 /// What the clients ask for.
 #[derive(Clone, Copy)]
 struct Load {
     name: &'static str,
-    /// Words of one request, given a source of numbers.
-    request: fn(&mut dyn FnMut() -> u64) -> Vec<String>,
+    /// Words of one request; each key is a random one whenever the request is sent.
+    request: fn() -> Vec<String>,
     reply_bytes: usize,
 }
 
@@ -52,18 +52,18 @@ const VALUE: &str = "0123456789abcdef0123456789abcdef";
 const LOADS: [Load; 3] = [
     Load {
         name: "SET",
-        request: |next| vec!["SET".into(), key(next()), VALUE.into()],
+        request: || vec!["SET".into(), key(0), VALUE.into()],
         reply_bytes: 5,
     },
     Load {
         name: "GET",
-        request: |next| vec!["GET".into(), key(next())],
+        request: || vec!["GET".into(), key(0)],
         reply_bytes: 39,
     },
     Load {
         name: "MSET of 10",
-        request: |next| {
-            let pairs = (0..10).flat_map(|_| [key(next()), VALUE.into()]);
+        request: || {
+            let pairs = (0..10).flat_map(|_| [key(0), VALUE.into()]);
             std::iter::once("MSET".into()).chain(pairs).collect()
         },
         reply_bytes: 5,
@@ -88,7 +88,14 @@ fn main() {
         "| load, pipeline {PIPELINE} | one worker, requests/s | two | ratio (min–max) | by processor time |"
     );
     println!("|---|---|---|---|---|");
+    let only = std::env::args().nth(2);
     for load in LOADS {
+        if only
+            .as_ref()
+            .is_some_and(|only| !load.name.starts_with(only.as_str()))
+        {
+            continue;
+        }
         let pairs: Vec<[Speed; 2]> = (0..rounds.unwrap_or(5))
             .map(|_| [1, 2].map(|workers| measure(workers, load)))
             .collect();
@@ -139,11 +146,11 @@ fn measure(workers: usize, load: Load) -> Speed {
                 if index == 0 {
                     fill(&mut worker, &mut clients[0]);
                 }
+                let mut batch = Batch::new(load, index as u64 + 1);
                 ready.wait();
-                let batches = batches(load, index as u64 + 1);
                 let (before, mut done) = (cpu_now_ns(), 0);
                 while !stop.load(Relaxed) {
-                    done += round(&mut worker, &mut clients, &batches, done, load.reply_bytes);
+                    done += round(&mut worker, &mut clients, &mut batch, load.reply_bytes);
                 }
                 cpu_ns.fetch_add(cpu_now_ns() - before, Relaxed);
                 requests.fetch_add(done as u64, Relaxed);
@@ -247,36 +254,58 @@ fn encode(words: &[String]) -> Vec<u8> {
     bytes
 }
 
-fn batches(load: Load, seed: u64) -> Vec<Vec<u8>> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state >> 16
-    };
-    (0..BATCHES)
-        .map(|_| {
-            (0..PIPELINE)
-                .flat_map(|_| encode(&(load.request)(&mut next)))
-                .collect()
-        })
-        .collect()
+/// What a client sends at once. Its keys are written anew each time, so that every key of all is as
+/// likely as any other, and the clients take no more of the cache than one batch.
+struct Batch {
+    bytes: Vec<u8>,
+    /// Where the keys' numbers end.
+    ends: Vec<usize>,
+    state: u64,
+}
+
+impl Batch {
+    fn new(load: Load, seed: u64) -> Batch {
+        let one = encode(&(load.request)());
+        let bytes = one.repeat(PIPELINE);
+        let name = key(0).into_bytes();
+        let ends = (0..bytes.len() - name.len())
+            .filter(|&at| bytes[at..].starts_with(&name))
+            .map(|at| at + name.len())
+            .collect();
+        Batch {
+            bytes,
+            ends,
+            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+        }
+    }
+
+    /// The bytes, with other keys.
+    fn next(&mut self) -> &[u8] {
+        for &end in &self.ends {
+            self.state ^= self.state << 13;
+            self.state ^= self.state >> 7;
+            self.state ^= self.state << 17;
+            let mut n = (self.state >> 16) % KEYS;
+            for digit in self.bytes[end - KEY_DIGITS..end].iter_mut().rev() {
+                *digit = b'0' + (n % 10) as u8;
+                n /= 10;
+            }
+        }
+        &self.bytes
+    }
 }
 
 /// Every client sends a batch, the worker serves, every client reads its replies; how many there were.
 fn round(
     worker: &mut Worker<'_, io::sim::SimLoop>,
     clients: &mut [Peer],
-    batches: &[Vec<u8>],
-    done: usize,
+    batch: &mut Batch,
     reply_bytes: usize,
 ) -> usize {
-    let first = done / PIPELINE;
-    for (n, client) in clients.iter_mut().enumerate() {
-        let batch = &batches[(first + n) % batches.len()];
-        let sent = client.send(batch).expect("the connection stands");
-        assert_eq!(sent, batch.len(), "a calm wire takes a batch whole");
+    for client in &mut *clients {
+        let bytes = batch.next();
+        let sent = client.send(bytes).expect("the connection stands");
+        assert_eq!(sent, bytes.len(), "a calm wire takes a batch whole");
     }
     let mut replies = Vec::with_capacity(PIPELINE * reply_bytes);
     for client in &mut *clients {
