@@ -87,6 +87,26 @@ fn everysec_flushes_behind_and_no_never() {
     log.settle(Then::EndIfWhole).expect("nothing fails");
 }
 
+/// The log thread may be anywhere in its round when it is asked: what was written before counts.
+#[test]
+fn what_was_written_before_settling_is_settled() {
+    for fsync in [Fsync::Always, Fsync::Everysec, Fsync::No] {
+        let (_, mut world, _, log) = start(fsync);
+        for _ in 0..3_000 {
+            let first = world.write();
+            log.kick(first);
+            let last = world.write();
+            log.settle(Then::GoOn).expect("nothing fails");
+            assert!(
+                log.flushed() >= last,
+                "{fsync:?}: {} of {last}",
+                log.flushed()
+            );
+        }
+        log.settle(Then::End).expect("nothing fails");
+    }
+}
+
 #[test]
 fn files_change_between_two_units() {
     for fsync in [Fsync::Always, Fsync::Everysec, Fsync::No] {

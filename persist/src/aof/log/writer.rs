@@ -162,20 +162,29 @@ impl Writer {
 
     /// Does what there is to do.
     fn step(&mut self) -> Step {
-        let has_more = self.merge();
-        // Behind the merge: who sees a unit beyond a switch finds the file here.
-        let controls = std::mem::take(&mut *self.shared.controls.lock());
-        let mut step = if has_more || !controls.is_empty() {
+        let mut step = if self.merge() {
             Step::Worked
         } else {
             Step::Idle
         };
         let mut settles = Vec::new();
-        for control in controls {
-            match control {
-                Control::Switch { file, bytes, done } => self.switch = Some((file, bytes, done)),
-                Control::Settle { then, done } => settles.push((then, done)),
+        loop {
+            // Behind the merge: who sees a unit beyond a switch finds the file here.
+            let controls = std::mem::take(&mut *self.shared.controls.lock());
+            if controls.is_empty() {
+                break;
             }
+            step = Step::Worked;
+            for control in controls {
+                match control {
+                    Control::Switch { file, bytes, done } => {
+                        self.switch = Some((file, bytes, done));
+                    }
+                    Control::Settle { then, done } => settles.push((then, done)),
+                }
+            }
+            // And once more: what was published before somebody asked to settle is settled.
+            self.merge();
         }
         if !settles.is_empty() {
             self.retry_at = None;
