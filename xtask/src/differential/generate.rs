@@ -208,7 +208,8 @@ impl Generator {
         // A score in the wrong place would mix the scores of keys that are ordered by member.
         let is_lex = line.words.iter().any(|word| word.starts_with(b"lex:"));
         let may_spoil = !line.how.whole && !is_lex && !places.iter().any(is_of_time);
-        if may_spoil && self.words.random.percent(3) {
+        let is_spoiled = may_spoil && self.words.random.percent(3);
+        if is_spoiled {
             spoil(&mut self.words.random, &mut line.words, name_words);
         }
         line.settle_scan();
@@ -223,11 +224,16 @@ impl Generator {
             // So that requests meet data although much of what they do takes away.
             lines.extend(self.words.data(&key).into_iter().map(Line::of));
         }
-        let undo = line.how.undo;
+        let undone = match line.how.undo {
+            false => Vec::new(),
+            // Which of its words are keys now is the server's to say.
+            true if is_spoiled => line.words[name_words.min(line.words.len())..].to_vec(),
+            true => keys,
+        };
         lines.push(line);
-        if undo && !keys.is_empty() {
+        if !undone.is_empty() {
             let mut del = Line::plain(&["DEL"]);
-            del.words.extend(keys);
+            del.words.extend(undone);
             // How much was left is chance's too.
             del.how.kind = true;
             lines.push(del);

@@ -57,6 +57,8 @@ pub(crate) const PACKAGES: &[&str] = &["redis-server"];
 
 /// How the CI's share is run.
 pub(crate) const CI_COMMANDS: u64 = 1_000_000;
+/// CI judges a change, so it asks the same of every one; other seeds are the campaign's, and those by hand.
+const CI_SEED: u64 = 545_482;
 
 /// What is said to differ when no reply did.
 const DIGEST: &str = "DEBUG DIGEST";
@@ -106,7 +108,7 @@ pub(crate) fn main(arguments: &[String]) -> Res<()> {
 pub(crate) fn run_ci(ours: &Path) -> Res<()> {
     let run = Run {
         commands: CI_COMMANDS,
-        seed: clock_s() % 1_000_000,
+        seed: CI_SEED,
         differences: 5,
         may_be_thin: false,
         boundaries: false,

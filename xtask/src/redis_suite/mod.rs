@@ -86,6 +86,7 @@ pub(crate) const UNITS: &[&str] = &[
     "unit/client-eviction",
     "unit/obuf-limits",
     "unit/pause",
+    "integration/redis-cli",
 ];
 
 /// Units that begin a replica outside any test, which would end them: by the tag of that part.
