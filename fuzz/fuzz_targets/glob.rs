@@ -35,6 +35,8 @@ fuzz_target!(|input: &[u8]| {
 fn naive(pattern: &[u8], text: &[u8], case: Case) -> bool {
     match (pattern, text) {
         ([], _) => text.is_empty(),
+        // Twelve stars in a row would be thirty million ways to say the same.
+        ([b'*', b'*', ..], _) => naive(&pattern[1..], text, case),
         ([b'*', rest @ ..], _) => (0..=text.len()).any(|at| naive(rest, &text[at..], case)),
         (_, []) => false,
         ([b'?', rest @ ..], [_, text @ ..]) => naive(rest, text, case),
