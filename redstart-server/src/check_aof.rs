@@ -340,7 +340,7 @@ impl Look<'_> {
         {
             let text = std::str::from_utf8(stamp).ok();
             let Some(stamp) = text.and_then(|text| text.parse::<i64>().ok()) else {
-                return fail("Invalid timestamp annotation").map(|()| false);
+                return fail("Invalid timestamp annotation");
             };
             if stamp > wanted {
                 self.cut_at_time(at, wanted)?;
