@@ -7,32 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Client, TestServer, until};
+use common::{Client, TestServer, config, field, on, until};
 use os::disk::{Disk, Failure, Fault, Simulated};
-use server::config::Config;
 
 const ALWAYS: &str = "appendonly yes\nappendfsync always\nsave ''\n";
-
-fn config(text: &str) -> Config {
-    let text = format!("enable-debug-command yes\n{text}");
-    Config::from_text(text.as_bytes(), &|_| false).expect("a valid configuration")
-}
-
-fn on(disk: &Arc<Simulated>, text: &str) -> TestServer {
-    TestServer::on_disk(config(text), Disk::Simulated(Arc::clone(disk)), 2)
-}
 
 /// What the disk holds when the process is killed now.
 fn killed(disk: &Arc<Simulated>) -> Arc<Simulated> {
     disk.kill(disk.operations())
-}
-
-fn field(client: &mut Client, name: &str) -> String {
-    let info = client.line("INFO everything");
-    let line = info
-        .split("\r\n")
-        .find_map(|line| line.strip_prefix(&format!("{name}:")));
-    line.unwrap_or_else(|| panic!("no field {name}")).to_owned()
 }
 
 fn until_rewritten(client: &mut Client) {

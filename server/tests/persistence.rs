@@ -7,30 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Client, TestServer, until};
+use common::{Client, TestServer, config, field, on, until};
 use os::disk::{Disk, Failure, Fault, Simulated};
-use server::config::Config;
 use server::shutdown::ShutdownOptions;
 
 /// A delay that no test lives to see the end of.
 const FOR_EVER: &str = "CONFIG SET rdb-key-save-delay 100000000";
-
-fn config(text: &str) -> Config {
-    let text = format!("enable-debug-command yes\n{text}");
-    Config::from_text(text.as_bytes(), &|_| false).expect("a valid configuration")
-}
-
-fn on(disk: &Arc<Simulated>, text: &str) -> TestServer {
-    TestServer::on_disk(config(text), Disk::Simulated(Arc::clone(disk)), 2)
-}
-
-fn field(client: &mut Client, name: &str) -> String {
-    let info = client.line("INFO everything");
-    let line = info
-        .split("\r\n")
-        .find_map(|line| line.strip_prefix(&format!("{name}:")));
-    line.unwrap_or_else(|| panic!("no field {name}")).to_owned()
-}
 
 fn number(client: &mut Client, name: &str) -> u64 {
     field(client, name).parse().expect("a number")

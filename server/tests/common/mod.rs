@@ -245,6 +245,26 @@ pub fn request<W: AsRef<[u8]>>(words: &[W]) -> Vec<u8> {
     bytes
 }
 
+/// A configuration that allows DEBUG.
+pub fn config(text: &str) -> Config {
+    let text = format!("enable-debug-command yes\n{text}");
+    Config::from_text(text.as_bytes(), &|_| false).expect("a valid configuration")
+}
+
+/// A server with two workers whose files lie on `disk`.
+pub fn on(disk: &Arc<Simulated>, text: &str) -> TestServer {
+    TestServer::on_disk(config(text), Disk::Simulated(Arc::clone(disk)), 2)
+}
+
+/// A field of INFO, whatever its section.
+pub fn field(client: &mut Client, name: &str) -> String {
+    let info = client.line("INFO everything");
+    let line = info
+        .split("\r\n")
+        .find_map(|line| line.strip_prefix(&format!("{name}:")));
+    line.unwrap_or_else(|| panic!("no field {name}")).to_owned()
+}
+
 /// Waits until `holds`, at most until the deadline.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
