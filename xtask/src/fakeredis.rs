@@ -6,7 +6,8 @@
 //! fixed. Where fakeredis itself differs from Redis the command is left out,
 //! in `tests/foreign/fakeredis.skip` with its reason.
 
-use crate::{Res, debian, redis_py, server, sh};
+use crate::python::Library;
+use crate::{Res, server, sh};
 use std::path::{Path, PathBuf};
 
 pub(crate) const USAGE: &str = "\
@@ -20,7 +21,12 @@ Runs fakeredis's property tests with our server as the real one.
 const VERSION: &str = "2.40.0";
 const EXAMPLES: u64 = 10;
 
-pub(crate) const PACKAGES: &[&str] = redis_py::PACKAGES;
+const LIBRARY: Library = Library {
+    folder: "fakeredis",
+    name: "fakeredis",
+    version: VERSION,
+    with: &["hypothesis", "valkey"],
+};
 
 pub(crate) fn main(arguments: &[String]) -> Res<()> {
     let mut options = sh::Options::new(arguments);
@@ -41,7 +47,7 @@ pub(crate) fn run(binary: &Path) -> Res<()> {
 }
 
 fn run_with(binary: &Path, examples: u64, seed: u64) -> Res<()> {
-    let python = prepare()?;
+    let python = LIBRARY.prepare(|source| redirect(&source.join("test/conftest.py")))?;
     let options: Vec<&str> = server::VOLATILE.to_vec();
     let mut process = server::Server::start(binary, &options)?;
     let foreign = sh::root().join("tests/foreign");
@@ -50,7 +56,7 @@ fn run_with(binary: &Path, examples: u64, seed: u64) -> Res<()> {
         .args(["-p", "no:cacheprovider", "-p", "fakeredis_plugin"])
         .args(["--timeout", "600", &format!("--hypothesis-seed={seed}")])
         .arg("test/test_hypothesis")
-        .current_dir(source_folder()?)
+        .current_dir(LIBRARY.source()?)
         .env_remove("PYTEST_ADDOPTS")
         .env("PYTHONPATH", &foreign)
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -86,50 +92,6 @@ fn figures(report: &str) -> (usize, u64) {
         .lines()
         .find_map(|line| line.strip_prefix("COMPARED ")?.trim().parse().ok());
     (passed.count(), compared.unwrap_or(0))
-}
-
-fn source_folder() -> Res<PathBuf> {
-    Ok(sh::work("fakeredis")?.join(format!("fakeredis-{VERSION}")))
-}
-
-/// Source and virtual environment; gives the environment's python.
-fn prepare() -> Res<PathBuf> {
-    let folder = sh::work("fakeredis")?;
-    let venv = folder.join("venv");
-    let python = venv.join("bin/python");
-    let source = source_folder()?;
-    let done = folder.join(format!("ready-{VERSION}"));
-    if done.is_file() {
-        return Ok(python);
-    }
-    if sh::which("python3").is_none()
-        || sh::run_quietly(&mut sh::cmd("python3", &["-m", "ensurepip", "--version"])).is_err()
-    {
-        debian::install(PACKAGES)?;
-    }
-    sh::remove_dir(&venv)?;
-    sh::remove_dir(&source)?;
-    sh::run_quietly(sh::cmd("python3", &["-m", "venv"]).arg(&venv))?;
-    let pip = |arguments: &[&str]| {
-        let mut command = sh::cmd(&python, &["-m", "pip", "-q", "--disable-pip-version-check"]);
-        sh::run_quietly(command.args(arguments).current_dir(&folder))
-    };
-    let wanted = format!("fakeredis=={VERSION}");
-    pip(&["download", "--no-binary", ":all:", "--no-deps", &wanted])?;
-    let archive = format!("fakeredis-{VERSION}.tar.gz");
-    sh::run(sh::cmd("tar", &["xzf", &archive]).current_dir(&folder))?;
-    pip(&[
-        "install",
-        "pytest",
-        "pytest-asyncio",
-        "pytest-timeout",
-        "hypothesis",
-        "valkey",
-        &source.display().to_string(),
-    ])?;
-    redirect(&source.join("test/conftest.py"))?;
-    sh::write(&done, "")?;
-    Ok(python)
 }
 
 /// The tests know one port, and only the names of servers that they have met.

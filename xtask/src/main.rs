@@ -23,6 +23,7 @@ mod fuzz;
 mod limits;
 mod peers;
 mod pressure;
+mod python;
 mod redis_py;
 mod redis_suite;
 mod server;

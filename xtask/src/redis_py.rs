@@ -5,7 +5,8 @@
 //! true. Every listed test must pass, and none may be skipped: what the
 //! library skips for our version is not listed.
 
-use crate::{Res, debian, server, sh};
+use crate::python::Library;
+use crate::{Res, server, sh};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,13 @@ Runs the tests that tests/foreign/redis-py.list names against our server.
   --survey        run whole files instead, and print what passes but is not listed";
 
 const VERSION: &str = "8.1.0";
+
+const LIBRARY: Library = Library {
+    folder: "redis-py",
+    name: "redis",
+    version: VERSION,
+    with: &["packaging"],
+};
 
 /// Files that `--survey` looks at.
 const FILES: &[&str] = &[
@@ -31,8 +39,6 @@ const FILES: &[&str] = &[
     "tests/test_pubsub.py",
     "tests/test_asyncio/test_pubsub.py",
 ];
-
-pub(crate) const PACKAGES: &[&str] = &["python3", "python3-venv"];
 
 pub(crate) fn main(arguments: &[String]) -> Res<()> {
     let mut options = sh::Options::new(arguments);
@@ -120,8 +126,8 @@ fn passed(report: &str) -> BTreeSet<String> {
 
 /// Runs pytest on files or test names against a server of its own; gives its output.
 fn pytest(binary: &Path, what: &[&str]) -> Res<String> {
-    let python = prepare()?;
-    let source = source_folder()?;
+    let python = LIBRARY.prepare(|_| Ok(()))?;
+    let source = LIBRARY.source()?;
     let options: Vec<&str> = server::VOLATILE
         .iter()
         .copied()
@@ -170,47 +176,6 @@ fn pytest(binary: &Path, what: &[&str]) -> Res<String> {
             String::from_utf8_lossy(&output.stderr)
         )),
     }
-}
-
-fn source_folder() -> Res<PathBuf> {
-    Ok(sh::work("redis-py")?.join(format!("redis-{VERSION}")))
-}
-
-/// Source and virtual environment; gives the environment's python.
-fn prepare() -> Res<PathBuf> {
-    let folder = sh::work("redis-py")?;
-    let venv = folder.join("venv");
-    let python = venv.join("bin/python");
-    let source = source_folder()?;
-    let done = folder.join(format!("ready-{VERSION}"));
-    if done.is_file() {
-        return Ok(python);
-    }
-    if sh::which("python3").is_none()
-        || sh::run_quietly(&mut sh::cmd("python3", &["-m", "ensurepip", "--version"])).is_err()
-    {
-        debian::install(PACKAGES)?;
-    }
-    sh::remove_dir(&venv)?;
-    sh::remove_dir(&source)?;
-    sh::run_quietly(sh::cmd("python3", &["-m", "venv"]).arg(&venv))?;
-    let pip = |arguments: &[&str]| {
-        let mut command = sh::cmd(&python, &["-m", "pip", "-q", "--disable-pip-version-check"]);
-        sh::run_quietly(command.args(arguments).current_dir(&folder))
-    };
-    let wanted = format!("redis=={VERSION}");
-    pip(&["download", "--no-binary", "redis", "--no-deps", &wanted])?;
-    sh::run(sh::cmd("tar", &["xzf", &format!("redis-{VERSION}.tar.gz")]).current_dir(&folder))?;
-    pip(&[
-        "install",
-        "pytest",
-        "pytest-asyncio",
-        "pytest-timeout",
-        "packaging",
-        &source.display().to_string(),
-    ])?;
-    sh::write(&done, "")?;
-    Ok(python)
 }
 
 #[cfg(test)]

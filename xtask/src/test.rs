@@ -6,8 +6,8 @@
 //! does not stop the others: one run tells everything.
 
 use crate::{
-    Res, client, cross, debian, differential, fakeredis, fuzz, limits, redis_py, redis_suite,
-    server, sh, tidy, transcripts, wine,
+    Res, client, cross, debian, differential, fakeredis, fuzz, limits, python, redis_py,
+    redis_suite, server, sh, tidy, transcripts, wine,
 };
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -378,7 +378,7 @@ fn suite(workers: u64) -> Res<()> {
 fn python() -> Res<()> {
     match sh::which("python3") {
         Some(_) => Ok(()),
-        None => debian::install(redis_py::PACKAGES),
+        None => debian::install(python::PACKAGES),
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! The lines that are logged are Redis's: people and tools look for them.
 //!
-//! Checked by: tests below; `tests/power.rs`; server/tests; Redis's integration/aof and aof-multi-part.
+//! Checked by: tests below; `tests/power.rs`; server/tests/aof.rs.
 
 use std::io;
 

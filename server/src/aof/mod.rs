@@ -18,7 +18,7 @@
 //! O1  `files` is held by whoever changes files: never by a worker, and never while locks of the store are.
 //! O2  A log that is taken off has been written and flushed as far as the disk let it.
 //!
-//! Checked by: server/tests/aof.rs, `cargo xtask durability`, Redis's integration/aof*.
+//! Checked by: server/tests/aof.rs, redstart-server/tests/durability.rs (RELIABILITY D1).
 
 mod rewrite;
 

@@ -8,7 +8,7 @@
 //! (`State::Waiting`) is attached in the unit of its first cut, and its files take their place when the
 //! base is there.
 //!
-//! Checked by: server/tests/aof.rs, Redis's unit/aofrw and integration/aof-multi-part.
+//! Checked by: server/tests/aof.rs.
 
 use std::io;
 use std::sync::Arc;

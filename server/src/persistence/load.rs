@@ -11,7 +11,7 @@
 //! **Invariant:** while [`Persistence::loading`] gives something, the gate LOADING is closed, apart from
 //! DEBUG's subcommands, whose caller holds every shard.
 //!
-//! Checked by: server/tests/persistence.rs, the foreign suite's integration/rdb and integration/aof.
+//! Checked by: server/tests/persistence.rs, Redis's integration/rdb.
 
 use std::path::PathBuf;
 use std::sync::Arc;

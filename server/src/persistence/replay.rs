@@ -7,7 +7,7 @@
 //! What the log says happened when it happened: while the gate LOADING is closed nothing expires
 //! (`store::Unit::expiry_ms`), because the log itself says when a key has gone.
 //!
-//! Checked by: server/tests/persistence.rs, the foreign suite's integration/aof.
+//! Checked by: server/tests/{persistence,aof}.rs.
 
 use std::sync::atomic::Ordering::Relaxed;
 

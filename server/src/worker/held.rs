@@ -15,7 +15,7 @@
 //! H1  A held connection is in `Worker::held`, once, and `Connection::is_held` says so.
 //! H2  While one is held, the log has been asked to tell of a flush, or has told.
 //!
-//! Checked by: server/tests/aof.rs, `cargo xtask durability` (RELIABILITY D1).
+//! Checked by: server/tests/aof.rs, redstart-server/tests/durability.rs (RELIABILITY D1).
 
 use io::Driver;
 use persist::aof::Fsync;

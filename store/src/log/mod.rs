@@ -18,8 +18,7 @@
 //!     the record is in. The merge reads the watermark first and opens only lanes that have more.
 //! N4  Recording begins and ends under the ticket with all shards: no unit is half recorded.
 //!
-//! While nobody reads, a change costs one relaxed load. The log thread of persistence is a reader;
-//! until it lands, tests are.
+//! While nobody reads, a change costs one relaxed load. The reader is the log thread of the append-only file.
 //!
 //! Checked by: the tests in `merge.rs`, `tests/protocols.rs` (shuttle).
 
