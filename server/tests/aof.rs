@@ -263,7 +263,11 @@ fn files_are_as_the_configuration_wants_them() {
         .read(path)
         .expect("it is there");
     assert!(log.starts_with(b"#TS:1"), "{}", log.escape_ascii());
+    client.line("CONFIG SET aof-use-rdb-preamble no");
     rewrite(&mut client);
+    let base = Disk::Simulated(disk.clone()).read(Path::new("folder/a b.2.base.aof"));
+    let base = base.expect("it is there");
+    assert!(base.starts_with(b"#TS:1"), "{}", base.escape_ascii());
     assert_eq!(names(&disk, "folder").len(), 5, "what was replaced is kept");
     let again = on(&killed(&disk), &settings);
     assert_eq!(again.connect().line("GET k"), "$v");

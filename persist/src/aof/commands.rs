@@ -23,11 +23,12 @@ use crate::save::{Failure, Order};
 /// Bytes gathered before they are written.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Saves a cut as commands, as `persist::save::save` does as an RDB file.
+/// Saves a cut as commands, as `persist::save::save` does as an RDB file; with `stamps` the cut's time
+/// stands in front (`aof-timestamp-enabled`).
 ///
 /// # Errors
 /// As there.
-pub fn save(mut cut: Cut, order: &Order, job: &Job) -> Result<(), Failure> {
+pub fn save(mut cut: Cut, stamps: bool, order: &Order, job: &Job) -> Result<(), Failure> {
     let temporary = || order.temporary.clone();
     let write_error = |error| Failure::Write(temporary(), error);
     let mut replacement = Replacement::begin(&order.disk, temporary(), &order.target)
@@ -37,6 +38,9 @@ pub fn save(mut cut: Cut, order: &Order, job: &Job) -> Result<(), Failure> {
         compressor: order.compress.then(Compressor::new),
         db: None,
     };
+    if stamps {
+        writer.stamp(cut.time_ms().div_euclid(1_000));
+    }
     let mut unflushed = 0;
     while let Some(part) = cut.take_part() {
         // Relaxed: a figure.
@@ -87,6 +91,11 @@ struct Writer {
 }
 
 impl Writer {
+    fn stamp(&mut self, unix_s: i64) {
+        self.out
+            .extend_from_slice(format!("#TS:{unix_s}\r\n").as_bytes());
+    }
+
     fn entry(&mut self, db: u32, entry: EntryRef<'_>) {
         if self.db != Some(db) {
             self.db = Some(db);

@@ -308,7 +308,7 @@ impl Server {
         let saved = if is_rdb {
             persist::save::save(cut, &order, job)
         } else {
-            persist::aof::commands::save(cut, &order, job)
+            persist::aof::commands::save(cut, self.live().log.timestamps, &order, job)
         };
         match saved {
             Ok(()) => Ok(base),

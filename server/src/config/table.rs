@@ -181,8 +181,7 @@ pub static ROWS: &[Row] = &[
     number("auto-aof-rewrite-percentage", 0, INT_MAX, "100"),
     bytes("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb"),
     // Ours alone: seals tell torn tails from damage.
-    // Ours alone. Hidden: who sets back all that `CONFIG GET *` gave knows which of Redis's cannot be set.
-    switch("aof-checksum", "yes").start().flags(HIDDEN),
+    switch("aof-checksum", "yes").start(),
     switch("aof-load-truncated", "yes"),
     switch("aof-use-rdb-preamble", "yes"),
     switch("aof-timestamp-enabled", "no"),
